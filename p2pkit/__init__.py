@@ -1,0 +1,62 @@
+"""p2pkit: write what a node does, once; run it on real sockets, many at a time, and watch.
+
+    from p2pkit import LocalNetwork, Message, Protocol, on
+
+The files, in a good order to read them:
+
+    message.py      what nodes say: immutable records, to bytes and back
+    protocol.py     what a node does: handlers, and what they may ask for
+    link.py         how a message travels, or does not
+    trace.py        what happened
+    host.py         what every home of a protocol does alike
+    network.py      the verbs of a network: tell, run, crash, partition …
+    framing.py      where one message ends in a stream of bytes
+    connection.py   one TCP connection
+    greeting.py     how connections begin
+    tcp.py          one protocol on one real socket
+    local.py        many of them: LocalNetwork
+    node.py         Node(host, port, callback), the first lesson's door
+
+Beside them: topology.py (graphs by name and from files), disk.py (what survives a crash),
+testing.py (a protocol alone on a bench), errors.py (all errors in one tree), plot/ (pictures),
+protocols/ (gossip and others, to read and to use).
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from p2pkit.link import Link as Link
+    from p2pkit.local import LocalNetwork as LocalNetwork
+    from p2pkit.message import Contact as Contact
+    from p2pkit.message import Message as Message
+    from p2pkit.node import Node as Node
+    from p2pkit.protocol import Protocol as Protocol
+    from p2pkit.protocol import on as on
+    from p2pkit.trace import Trace as Trace
+
+__version__ = "0.1.0"
+
+# A name is imported when it is first used, so that what needs no sockets runs where there are none.
+_HOMES = {
+    "Contact": "message",
+    "Link": "link",
+    "LocalNetwork": "local",
+    "Message": "message",
+    "Node": "node",
+    "Protocol": "protocol",
+    "Trace": "trace",
+    "on": "protocol",
+}
+
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(f"p2pkit.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'p2pkit' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])

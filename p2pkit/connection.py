@@ -1,0 +1,242 @@
+"""A connection: frames in, frames out, over one TCP socket.
+
+Each side begins with a hello, which says who it is; only then do messages pass. Two nodes may dial
+each other at the same moment, and shall end with one connection, not two and not none. So the node
+with the smaller id decides for the pair:
+
+    it was dialled    it answers the hello with its own, and with that the connection stands
+    it has dialled    it gets the hello of the other, and sends a heartbeat to say: this one
+
+Whoever does not want the connection answers with a refusal that says why.
+"""
+
+import asyncio
+import socket
+import struct
+from enum import Enum, auto
+from typing import Any, Literal, NamedTuple
+from typing import Protocol as Interface
+
+from p2pkit.errors import FrameError
+from p2pkit.framing import HEARTBEAT_FRAME, Frame, FrameReader, frame
+from p2pkit.link import Lane
+from p2pkit.message import Message, encode
+from p2pkit.reactor import Reactor
+
+MAX_HELLO = 4 * 1024
+"""Bytes that somebody may send before we know who it is: names are short."""
+
+MAX_UNSENT = 64 * 1024 * 1024
+"""Bytes that may wait for one peer, at the most: two of the largest messages. Beyond, it reads too
+slowly."""
+
+PAUSE_UNSENT = 16 * 1024 * 1024
+"""Bytes that wait for a peer when we stop reading from it: it shall take its answers before it
+asks again."""
+
+WRITE_NOW = 64 * 1024
+"""Bytes that are written at once, without waiting for the end of the turn."""
+
+
+class Hello(Message):
+    """The first message each way: who is speaking."""
+
+    version: int
+    network: str
+    id: str
+    incarnation: int
+    address: str
+    purpose: Literal["peer", "contact"]
+
+
+class Refusal(Message):
+    """The answer to a hello that is not welcome."""
+
+    reason: str
+
+
+class Stage(Enum):
+    """How far a connection has come."""
+
+    GREETING = auto()  # no hello yet
+    OFFERED = auto()  # ours is sent and theirs is here, and theirs is the word
+    READY = auto()
+    CLOSED = auto()
+
+
+class Dial(NamedTuple):
+    """An attempt to connect to somebody."""
+
+    address: str
+    expected: str | None  # the id that must answer
+    purpose: Literal["peer", "contact"]
+
+
+class Owner(Interface):
+    """What a connection tells its node."""
+
+    reactor: Reactor
+
+    def opened(self, connection: "Connection") -> None: ...
+    def greeted(self, connection: "Connection", frame: Frame) -> None: ...
+    def received(self, connection: "Connection", frame: Frame) -> None: ...
+    def offended(self, connection: "Connection", why: str) -> None: ...
+    def closed(self, connection: "Connection", why: str) -> None: ...
+    def slow(self, connection: "Connection") -> None: ...
+
+
+class Connection(asyncio.BufferedProtocol):
+    """One TCP connection, as asyncio calls it when something happens."""
+
+    transport: asyncio.Transport
+
+    def __init__(self, owner: Owner, dial: Dial | None = None) -> None:
+        self.owner = owner
+        self.dial = dial  # None: we were dialled
+        self.stage = Stage.GREETING
+        self.id = ""  # of the node at the other end, once it has said hello
+        self.address = ""
+        self.purpose = dial.purpose if dial else "peer"
+        self.reader = FrameReader(MAX_HELLO)
+        self.lane: Lane | None = None  # how a link troubles what we send
+        self.cut = False
+        self.silent = 0  # heartbeats that were due since we last heard anything
+        self.quiet = True  # nothing was written since the last heartbeat
+        self.flying = 0  # messages that are on their way over a delayed link
+        self.reason: str | None = None  # why it ends, if we know
+        self.stuck = False  # cannot write more for now
+        self._leaving = False
+        self._out: list[bytes] = []
+        self._unwritten = 0  # bytes in `_out`
+        self._buffered = 0  # bytes in the transport, when we last looked
+
+    # What asyncio calls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        transport.set_write_buffer_limits(high=PAUSE_UNSENT)
+        self.owner.opened(self)
+        self.owner.reactor.end_turn()
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self.reader.buffer()
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self.silent = 0
+        try:
+            for received in self.reader.received(nbytes):
+                if self.stage is Stage.READY:
+                    if received.body:
+                        self.owner.received(self, received)
+                elif self.stage is not Stage.CLOSED:
+                    self.owner.greeted(self, received)
+        except FrameError as error:
+            self.owner.offended(self, str(error))
+        self.owner.reactor.end_turn()
+
+    def eof_received(self) -> bool:
+        return False  # close our end too
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.stage = Stage.CLOSED
+        self._out.clear()
+        gone = "closed by the other side" if exc is None else "reset by the other side"
+        self.owner.closed(self, self.reason or gone)
+        self.owner.reactor.end_turn()
+
+    def pause_writing(self) -> None:
+        self.stuck = True
+        self.transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        self.stuck = False
+        self.transport.resume_reading()
+
+    # What its node calls
+
+    @property
+    def unsent(self) -> int:
+        """Bytes that wait to be written."""
+        return self._unwritten + self._buffered
+
+    def write(self, data: bytes) -> None:
+        """Write a frame, at the end of this turn."""
+        if self.stage is Stage.CLOSED:
+            return
+        if not self._out:
+            self.owner.reactor.writers.append(self)
+        self._out.append(data)
+        self._unwritten += len(data)
+        if self._unwritten > WRITE_NOW:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what has gathered."""
+        if self.stage is Stage.CLOSED or not self._out:
+            return
+        data = self._out[0] if len(self._out) == 1 else b"".join(self._out)
+        self._out.clear()
+        self._unwritten = 0
+        self.quiet = False
+        self.transport.write(data)
+        self._buffered = self.transport.get_write_buffer_size()
+        if self._buffered > MAX_UNSENT:
+            self.owner.slow(self)
+
+    def measure(self) -> None:
+        """Look how much the transport still has to write."""
+        self._buffered = self.transport.get_write_buffer_size()
+
+    def say(self, message: Message) -> None:
+        """Write a hello or a refusal."""
+        self.write(frame(encode(message), 0))
+
+    def beat(self, *, listening: bool) -> None:
+        """Send a heartbeat if nothing else was written lately; called once every HEARTBEAT
+        seconds."""
+        if self.quiet and not self.cut:
+            self.write(HEARTBEAT_FRAME)
+            self.flush()
+        self.quiet = True
+        if listening:
+            self.silent += 1
+        self.reader.shrink()
+
+    def close(self, reason: str) -> None:
+        """End the connection after everything that was said on it, delayed messages included."""
+        if self.stage is Stage.CLOSED or self._leaving:
+            return
+        self.reason = reason
+        self._leaving = True
+        self.landed(0)
+
+    def landed(self, number: int = 1) -> None:
+        """Count messages that have come to the end of a delayed link."""
+        self.flying -= number
+        if self._leaving and not self.flying:
+            self.flush()
+            self.stage = Stage.CLOSED
+            self.transport.close()
+
+    def reset(self, reason: str) -> None:
+        """End the connection at once, dropping what waits, and let the other side know by a TCP
+        reset."""
+        if self.stage is Stage.CLOSED:
+            return
+        self.reason = reason
+        self.stage = Stage.CLOSED
+        linger_not(self.transport.get_extra_info("socket"))
+        self.transport.abort()
+
+
+def linger_not(sock: Any) -> None:
+    """Let a socket vanish when it is closed: thousands in TIME_WAIT would slow down later
+    listeners."""
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack(_LINGER, 1, 0))
+    except OSError:
+        pass  # it is gone already
+
+
+_LINGER = "hh" if hasattr(socket, "SO_EXCLUSIVEADDRUSE") else "ii"  # Windows has shorter fields

@@ -1,0 +1,102 @@
+"""Contacts: those to whom a node has something to say, though they are no peers.
+
+A connection is dialled when there is a message, stays for a while in case there are more, and is
+never among the peers. So a node of a hash table can talk to thousands, a few at a time.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from p2pkit.connection import Connection, Dial
+from p2pkit.message import Contact
+
+CONTACT_IDLE = 10.0
+"""Seconds without a message, either way, after which the connection to a contact is closed."""
+
+MAX_WAITING = 1000
+"""Messages that may wait for one contact to be reached; those after are dropped."""
+
+
+class Letter(NamedTuple):
+    """A message on its way out."""
+
+    kind: str
+    body: bytes
+    serial: int
+    reply_to: int
+
+
+@dataclass
+class Line:
+    """A connection to a contact, or what waits for it."""
+
+    connection: Connection | None = None
+    waiting: list[Letter] = field(default_factory=list)
+    last_used: float = 0.0
+
+
+class Contacts:
+    """The connections that one node has dialled to mere contacts.
+
+    dial begins a connection, post writes a letter to one, and drop records what cannot be said,
+    and why.
+    """
+
+    def __init__(
+        self,
+        dial: Callable[[Dial], object],
+        post: Callable[[Connection, Letter], None],
+        drop: Callable[[str, Letter, str], None],
+    ) -> None:
+        self._dial = dial
+        self._post = post
+        self._drop = drop
+        self._lines: dict[str, Line] = {}
+
+    def send(self, to: Contact, letter: Letter, now: float) -> None:
+        """Say something to a contact, dialling it if need be."""
+        line = self._lines.get(to.id)
+        if line is None:
+            line = self._lines[to.id] = Line()
+            line.waiting.append(letter)
+            self._dial(Dial(to.address, to.id, "contact"))
+        elif line.connection is not None:
+            line.last_used = now
+            self._post(line.connection, letter)
+        elif len(line.waiting) < MAX_WAITING:
+            line.waiting.append(letter)
+        else:
+            self._drop(to.id, letter, f"unreachable: {MAX_WAITING} messages wait for it already")
+
+    def heard(self, id: str, now: float) -> None:
+        """Note that a contact has said something."""
+        if (line := self._lines.get(id)) is not None:
+            line.last_used = now
+
+    def ready(self, connection: Connection, now: float) -> None:
+        """A connection that was dialled is up: say what waited for it."""
+        line = self._lines.setdefault(connection.id, Line())
+        line.connection, line.last_used = connection, now
+        waiting, line.waiting = line.waiting, []
+        for letter in waiting:
+            self._post(connection, letter)
+
+    def failed(self, id: str, why: str) -> None:
+        """A dial has failed: what waited for it is dropped."""
+        line = self._lines.pop(id, None)
+        for letter in line.waiting if line else ():
+            self._drop(id, letter, f"unreachable: {why}")
+
+    def closed(self, connection: Connection) -> None:
+        """A connection is gone."""
+        line = self._lines.get(connection.id)
+        if line is not None and line.connection is connection:
+            del self._lines[connection.id]
+
+    def close_idle(self, now: float) -> None:
+        """Close what has not been used for a while."""
+        for id, line in list(self._lines.items()):
+            if line.connection is not None and now - line.last_used > CONTACT_IDLE:
+                del self._lines[id]
+                line.connection.close("idle")

@@ -1,0 +1,65 @@
+"""Every error p2pkit raises, in one tree.
+
+    P2PKitError
+    ├── MessageError    a Message class, or a message, that cannot travel        (a TypeError)
+    ├── ProtocolError   a Protocol class, or a call of it, that cannot work      (a TypeError)
+    ├── TopologyError   a graph, or a file of one, that cannot be a network      (a ValueError)
+    ├── NetworkError    a network was asked for something it cannot do           (a RuntimeError)
+    │   └── NodeDown    … of a node that is not running
+    ├── TraceError      a trace was asked for what was not recorded, or cannot be read
+    └── StrangerError   what somebody else's bytes did wrong
+        ├── FrameError      the bytes are not frames: the connection is closed
+        ├── HelloError      the other side is not who we want to talk to: the connection is closed
+        └── NotUnderstood   the frame is no message of ours: the message is dropped
+
+The idea is *mine or yours*. The first six are the caller's mistakes: they are raised, on the line
+that made them, and say what to do. A `StrangerError` never leaves the kit: it is caught where the
+bytes came in, and its sentence becomes the reason that the trace shows.
+
+An exception raised inside a student's handler is not wrapped in any of these: it leaves `run()` as
+itself, with a note that says at which node and when.
+"""
+
+
+class P2PKitError(Exception):
+    """The root of the tree."""
+
+
+class MessageError(P2PKitError, TypeError):
+    """A Message class, or a message, that cannot travel."""
+
+
+class ProtocolError(P2PKitError, TypeError):
+    """A Protocol class, or a call of one of its methods, that cannot work."""
+
+
+class TopologyError(P2PKitError, ValueError):
+    """A graph, or a file that should hold one, that cannot be a network."""
+
+
+class NetworkError(P2PKitError, RuntimeError):
+    """A network was asked for something it cannot do."""
+
+
+class NodeDown(NetworkError):
+    """A node was asked to act, or to show its state, and is not running."""
+
+
+class TraceError(P2PKitError):
+    """A trace was asked for what was not recorded, or its file cannot be read."""
+
+
+class StrangerError(P2PKitError):
+    """What somebody else's bytes did wrong. Recorded, never raised in a student's code."""
+
+
+class FrameError(StrangerError):
+    """The bytes are not frames. The connection they came on is closed."""
+
+
+class HelloError(StrangerError):
+    """The other side is not whom we want to talk to. The connection is closed."""
+
+
+class NotUnderstood(StrangerError):
+    """The frame does not hold a message that we know. The message is dropped."""

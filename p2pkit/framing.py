@@ -1,0 +1,141 @@
+"""Framing: where one message ends and the next begins.
+
+TCP delivers a stream of bytes: what was sent in one piece may arrive in three, and three in one.
+So each message travels in a frame, whose header of twelve bytes says how much follows:
+
+    length of the body | the sender's running number | the number that this answers, or 0 | body …
+
+three big-endian 32-bit integers. There is no socket here, only bytes:
+
+    >>> data = frame(b"hello", 7) + frame(b"again", 8, reply_to=3)
+    >>> reader = FrameReader()
+    >>> reader.feed(data[:20])
+    [Frame(serial=7, reply_to=0, body=b'hello')]
+    >>> reader.feed(data[20:])
+    [Frame(serial=8, reply_to=3, body=b'again')]
+
+A frame without a body is a heartbeat: it only says that somebody is there.
+"""
+
+import struct
+from typing import NamedTuple
+
+from p2pkit.errors import FrameError
+from p2pkit.message import MAX_BODY
+
+MAX_FRAME = MAX_BODY
+"""Bytes in the body of one frame. A stranger's header may claim 4 GiB: nothing is kept on a
+claim."""
+
+SMALL_BUFFER = 4 * 1024
+"""Bytes that a reader begins with: a network of 1,000 nodes has 10,000 readers."""
+
+LARGE_BUFFER = 256 * 1024
+"""Bytes that a busy reader grows to, so that one read takes in a whole batch of frames."""
+
+_HEADER = struct.Struct(">III")
+_MAX_SERIAL = 2**32 - 1
+
+
+class Frame(NamedTuple):
+    """One message as it travels."""
+
+    serial: int
+    reply_to: int
+    body: bytes
+
+
+HEARTBEAT_FRAME = _HEADER.pack(0, 0, 0)
+
+
+def frame(body: bytes, serial: int, reply_to: int = 0) -> bytes:
+    """Put a header before a body. Raises FrameError for a body above MAX_FRAME."""
+    if len(body) > MAX_FRAME:
+        raise FrameError(f"a body of {len(body):,} bytes, and {MAX_FRAME:,} are allowed")
+    return _HEADER.pack(len(body), serial & _MAX_SERIAL, reply_to & _MAX_SERIAL) + body
+
+
+class FrameReader:
+    """Finds the frames in a stream of bytes, in whatever pieces it arrives.
+
+    limit: bytes in a body, at the most. It may be changed at any time, and holds from the next
+    frame on.
+
+    The bytes can be written straight into the reader's own buffer (`buffer`, then `received`),
+    which saves a copy and a fresh piece of memory for each read; `feed` does both.
+    """
+
+    def __init__(self, limit: int = MAX_FRAME) -> None:
+        self.limit = limit
+        self._start = 0  # what lies before was handed out already
+        self._end = 0  # what lies behind is free
+        self._allot(SMALL_BUFFER)
+
+    @property
+    def capacity(self) -> int:
+        """Bytes of memory that this reader uses."""
+        return len(self._view)
+
+    def buffer(self) -> memoryview:
+        """Return the place to write the next bytes into; `received` takes them from there."""
+        if self._start == self._end:
+            self._start = self._end = 0
+        if self._end == self.capacity:
+            self._make_room()
+        return self._view[self._end :]
+
+    def received(self, count: int) -> list[Frame]:
+        """Take in `count` bytes that were written into `buffer`, and return the frames that are
+        whole now.
+
+        Raises FrameError for a frame above the limit, as soon as its header is there; this reader
+        is done then.
+        """
+        start, view = self._start, self._view
+        end = self._end = self._end + count
+        frames = []
+        while end - start >= _HEADER.size:
+            length, serial, reply_to = _HEADER.unpack_from(view, start)
+            if length > self.limit:
+                raise FrameError(f"a frame of {length:,} bytes, and {self.limit:,} are allowed")
+            stop = start + _HEADER.size + length
+            if stop > end:
+                break
+            frames.append(Frame(serial, reply_to, view[start + _HEADER.size : stop].tobytes()))
+            start = stop
+        self._start = start
+        return frames
+
+    def feed(self, data: bytes) -> list[Frame]:
+        """Take in some bytes, and return the frames that are whole now. Raises FrameError like
+        `received`."""
+        frames: list[Frame] = []
+        while data:
+            place = self.buffer()
+            piece = data[: len(place)]
+            place[: len(piece)] = piece
+            frames += self.received(len(piece))
+            data = data[len(piece) :]
+        return frames
+
+    def shrink(self) -> None:
+        """Give the memory of a busy time back, if nothing waits in it."""
+        if self._start == self._end and self.capacity > SMALL_BUFFER:
+            self._start = self._end = 0
+            self._allot(SMALL_BUFFER)
+
+    def _make_room(self) -> None:
+        """Make the buffer larger, as much arrives at once, or move what is left to its front.
+
+        A large frame gets its memory as its bytes arrive, whatever its header promises.
+        """
+        rest = self._view[self._start : self._end]
+        size = self.capacity
+        if size < LARGE_BUFFER or self._start == 0:
+            size *= 2
+        self._allot(size)
+        self._view[: len(rest)] = rest
+        self._start, self._end = 0, len(rest)
+
+    def _allot(self, size: int) -> None:
+        self._view = memoryview(bytearray(size))

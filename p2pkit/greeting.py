@@ -1,0 +1,287 @@
+"""How connections begin: dials, hellos and refusals.
+
+A `Greeter` belongs to one node. It dials addresses, answers those who dial us, and makes a
+connection ready when both sides want it. Why a dial failed is said in words, here and at the other
+end.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import NamedTuple
+from typing import Protocol as Interface
+
+from p2pkit.address import is_any, is_local, join, split
+from p2pkit.connection import Connection, Dial, Hello, Refusal, Stage
+from p2pkit.errors import HelloError, NetworkError, NotUnderstood
+from p2pkit.framing import HEARTBEAT_FRAME, MAX_FRAME, Frame
+from p2pkit.message import Contact, decode
+from p2pkit.reactor import Reactor
+
+VERSION = 1
+"""Of the wire format."""
+
+HELLO_TIMEOUT = 5.0
+"""Seconds that somebody may take to say who they are."""
+
+DIAL_TIMEOUT = 5.0
+"""Seconds that an address may take to answer; a firewall that swallows packets would take
+minutes."""
+
+MAX_GREETING = 128
+"""Connections that have not yet said who they are, at the most: those after are closed at once."""
+
+MAX_DIALS = 200
+"""Addresses that a protocol may dial a second, so that forged ones make no flood. The rest wait
+their turn."""
+
+MAX_WAITING_DIALS = 256
+"""Addresses that may wait for their turn; more are unreachable at once."""
+
+TAKEN = "already connected"
+CROSSING = "already connecting, from this side"
+
+
+class Attempt(NamedTuple):
+    """A dial under way: its result is why it failed, or "" when the connection is there."""
+
+    task: "asyncio.Task[None]"
+    result: "asyncio.Future[str]"
+
+
+class Greeted(Interface):
+    """The node that a greeter works for."""
+
+    id: str
+    address: str
+    incarnation: int
+    network: str
+    remote: bool
+    reactor: Reactor
+    links: dict[str, Connection]
+    connections: set[Connection]
+
+    @property
+    def contact(self) -> Contact: ...
+    def ready(self, connection: Connection) -> None: ...
+    def offended(self, connection: Connection, why: str) -> None: ...
+    def dial_failed(self, dial: Dial, why: str) -> None: ...
+    def record(self, kind: str, peer: str | None = None, *, reason: str | None = None) -> None: ...
+
+
+class Greeter:
+    """Brings connections of one node from the first byte to readiness."""
+
+    def __init__(self, node: Greeted, connect: Callable[[Dial], Connection]) -> None:
+        self.node = node
+        self._connect = connect
+        self._attempts: dict[Dial, Attempt] = {}
+        self._next_dial = 0.0
+
+    # Dialling
+
+    def dial(self, dial: Dial, *, trusted: bool) -> "asyncio.Future[str]":
+        """Begin to dial, unless that is under way; the future's result is why it failed, or "".
+
+        trusted: the address was not learned from strangers, so it may be on another machine.
+        """
+        if dial not in self._attempts:
+            loop = self.node.reactor.loop
+            task = loop.create_task(self._open(dial, trusted=trusted))
+            self._attempts[dial] = Attempt(task, loop.create_future())
+        return self._attempts[dial].result
+
+    def close(self) -> None:
+        """Give up all attempts."""
+        for attempt in self._attempts.values():
+            attempt.task.cancel()
+            attempt.result.cancel()
+        self._attempts.clear()
+
+    def over(self, dial: Dial | None, why: str = "") -> None:
+        """End an attempt, for the reason given, or because its connection is ready."""
+        if dial is None or dial not in self._attempts:
+            return
+        if why.endswith(CROSSING) and not self._is_peer(dial):
+            # The other side's own dial goes first. It will be ready soon, and ends this one.
+            self.node.reactor.at(self.node.reactor.now + DIAL_TIMEOUT, self._end, dial, why)
+        elif why.endswith((TAKEN, CROSSING)):
+            self._end(dial, TAKEN)
+        else:
+            self._end(dial, why)
+
+    def _end(self, dial: Dial, why: str) -> None:
+        attempt = self._attempts.pop(dial, None)
+        if attempt is not None:
+            if why not in ("", TAKEN):
+                self.node.dial_failed(dial, why)
+            attempt.result.set_result(why)
+
+    async def _open(self, dial: Dial, *, trusted: bool) -> None:
+        """Open the connection of a dial; the hellos follow when it is open."""
+        try:
+            host, port = split(dial.address)
+            if dial.address == self.node.address:
+                raise NetworkError("that is this node itself")
+            if not trusted:
+                await self._may_dial(host)
+            loop = self.node.reactor.loop
+            attempt = loop.create_connection(lambda: self._connect(dial), host, port)
+            await asyncio.wait_for(attempt, DIAL_TIMEOUT)
+        except (OSError, NetworkError) as error:
+            self.over(dial, reason_of(error))
+            self.node.reactor.end_turn()
+
+    async def _may_dial(self, host: str) -> None:
+        """Wait for this node's turn to dial an address that it was told by others."""
+        if not (self.node.remote or is_local(host)):
+            raise NetworkError(
+                f"{host} is another machine, and this network dials only its own: allow it with remote=True"
+            )
+        if len(self._attempts) > MAX_WAITING_DIALS:
+            raise NetworkError(f"{MAX_WAITING_DIALS} other addresses are waiting to be dialled")
+        now = self.node.reactor.now
+        self._next_dial = max(now, self._next_dial + 1 / MAX_DIALS)
+        if self._next_dial > now:
+            await asyncio.sleep(self._next_dial - now)
+
+    # Greeting
+
+    def opened(self, connection: Connection) -> None:
+        """A connection is open, and nothing has been said on it."""
+        strangers = sum(
+            c.dial is None and c.stage is not Stage.READY for c in self.node.connections
+        )
+        if connection.dial is not None:
+            connection.say(self._hello(connection))
+        elif strangers > MAX_GREETING:
+            self.node.offended(connection, f"more than {MAX_GREETING} connections without a hello")
+            return
+        reactor = self.node.reactor
+        reactor.at(reactor.now + HELLO_TIMEOUT, self._time_is_up, connection)
+
+    def received(self, connection: Connection, frame: Frame) -> None:
+        """Take what comes before a connection is ready: a hello, a refusal, the word of the
+        smaller id."""
+        try:
+            if connection.stage is Stage.OFFERED and not frame.body:
+                self._ready(connection)
+                return
+            message = decode(frame.body, _GREETINGS.get)
+            if isinstance(message, Refusal):
+                connection.reset(f"refused: {message.reason[:200]}")
+            elif isinstance(message, Hello) and connection.stage is Stage.GREETING:
+                self._welcome(connection, message)
+        except NotUnderstood as error:
+            self.node.offended(connection, f"its first frame is no hello: {error}")
+        except HelloError as error:
+            self._refuse(connection, str(error))
+
+    def _welcome(self, connection: Connection, hello: Hello) -> None:
+        """Decide on a hello. Raises HelloError with the reason for a refusal."""
+        self._check(hello, connection.dial)
+        connection.id = hello.id
+        connection.address = self._dialable(hello.address, connection)
+        if connection.dial is None:
+            connection.purpose = hello.purpose
+        is_contact = connection.purpose == "contact"
+        if hello.id in self.node.links and not is_contact:
+            raise HelloError(TAKEN)
+        we_decide = is_contact or self.node.id < hello.id
+        if connection.dial is None:
+            if we_decide and not is_contact and self._is_dialling(hello):
+                raise HelloError(CROSSING)
+            connection.say(self._hello(connection))
+        elif we_decide:
+            connection.write(HEARTBEAT_FRAME)
+        if we_decide or connection.dial is not None:
+            self._ready(connection)
+        else:
+            connection.stage = Stage.OFFERED
+
+    def _check(self, hello: Hello, dial: Dial | None) -> None:
+        ours = self.node.network
+        if hello.version != VERSION:
+            raise HelloError(f"wire format {hello.version}, and this node speaks {VERSION}")
+        if hello.network != ours:
+            raise HelloError(
+                f"this node belongs to the network {ours!r}, not to {hello.network!r:.80}"
+            )
+        if hello.id == self.node.id:
+            itself = hello.incarnation == self.node.incarnation
+            raise HelloError(
+                "that is this node itself" if itself else f"this node is called {hello.id} too"
+            )
+        if dial is not None and dial.expected not in (None, hello.id):
+            raise HelloError(f"{hello.id!r:.80} answers there, and {dial.expected} was wanted")
+        if not hello.id or len(hello.id) > 128 or not hello.id.isprintable():
+            raise HelloError("a name has 1 to 128 printable characters")
+
+    def _ready(self, connection: Connection) -> None:
+        """Let messages pass: both sides want this connection."""
+        if connection.purpose == "peer" and connection.id in self.node.links:
+            connection.reset(TAKEN)
+            return
+        connection.stage = Stage.READY
+        connection.reader.limit = MAX_FRAME
+        self.node.ready(connection)
+        self.over(connection.dial)
+        for dial in [dial for dial in self._attempts if self._is_peer(dial)]:
+            self.over(dial)
+
+    def _refuse(self, connection: Connection, why: str) -> None:
+        if why not in (TAKEN, CROSSING):
+            self.node.record("drop", connection.id or None, reason=f"refused: {why}")
+        connection.say(Refusal(why))
+        connection.close(why)
+
+    def _time_is_up(self, connection: Connection) -> None:
+        if connection.stage in (Stage.GREETING, Stage.OFFERED):
+            self.node.offended(connection, f"no hello within {HELLO_TIMEOUT:.0f} s")
+
+    def _hello(self, connection: Connection) -> Hello:
+        node = self.node
+        address = node.address
+        host, port = split(address)
+        if is_any(host):  # tell the address under which this peer sees us
+            address = join(connection.transport.get_extra_info("sockname")[0], port)
+        return Hello(VERSION, node.network, node.id, node.incarnation, address, connection.purpose)
+
+    def _is_dialling(self, hello: Hello) -> bool:
+        peers = [dial for dial in self._attempts if dial.purpose == "peer"]
+        return any(dial.address == hello.address or dial.expected == hello.id for dial in peers)
+
+    def _is_peer(self, dial: Dial) -> bool:
+        if dial.purpose != "peer":
+            return False
+        links = self.node.links
+        return dial.expected in links or any(dial.address == c.address for c in links.values())
+
+    def _dialable(self, address: str, connection: Connection) -> str:
+        """Return the address that somebody claims to listen on. Raises HelloError if nobody could
+        dial it."""
+        try:
+            host, port = split(address)
+        except NetworkError as error:
+            raise HelloError(str(error)) from None
+        if is_any(host):
+            host = connection.transport.get_extra_info("peername")[0]
+        return join(host, port)
+
+
+_GREETINGS = {"Hello": Hello, "Refusal": Refusal}
+
+
+def reason_of(error: BaseException) -> str:
+    """Say in words why a connection did not come about, or a port could not be had."""
+    if isinstance(error, NetworkError):
+        return str(error)
+    if isinstance(error, ConnectionRefusedError):
+        return "nobody listens there (connection refused)"
+    if isinstance(error, TimeoutError):
+        return f"no answer within {DIAL_TIMEOUT:.0f} s"
+    number = getattr(error, "errno", None)
+    if number in (13, 10013):
+        return "the system does not allow it (ports below 1024 are reserved)"
+    if number in (48, 98, 10048):
+        return "another program has this port"
+    return str(error)

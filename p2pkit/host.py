@@ -1,0 +1,409 @@
+"""What every host does alike: hand messages to handlers, keep questions and timers, write the
+trace.
+
+A `BaseHost` runs one protocol on a `Clock`. It knows nothing of sockets or of the simulation;
+those are the subclasses, which implement `put` (a message goes out), `dial` and `hang_up`, and
+call `deliver`, `peer_up` and `peer_down` when something comes in:
+
+    protocol  --send-->     BaseHost  --put-->        sockets, or the simulated network
+    handler   <--call--     BaseHost  <--deliver--    sockets, or the simulated network
+"""
+
+import copy
+import json
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
+from random import Random
+from types import MappingProxyType
+from typing import Any, NamedTuple, NoReturn
+from typing import Protocol as Interface
+
+from p2pkit.errors import NodeDown, NotUnderstood, ProtocolError
+from p2pkit.message import Contact, Message, decode, encode
+from p2pkit.protocol import Host, Protocol, Timer
+from p2pkit.trace import Trace
+
+Watch = Callable[[Any], Mapping[str, Any]]
+
+
+class Clock(Interface):
+    """Time, real or virtual: seconds since the network started."""
+
+    @property
+    def now(self) -> float: ...
+
+    def at(self, when: float, action: Callable[..., object], *args: Any) -> Callable[[], object]:
+        """Call action(*args) at that time, first come first served; return what cancels the
+        call."""
+
+
+class Question(NamedTuple):
+    """A question that waits for its answer."""
+
+    to: str
+    then: Callable[[Any], None]
+    timer: Timer
+
+
+class BaseHost(Host):
+    """One node: a protocol, its peers, and what it waits for."""
+
+    def __init__(
+        self,
+        protocol: type[Protocol],
+        id: str,
+        clock: Clock,
+        trace: Trace,
+        *,
+        seed: int = 0,
+        watch: Watch | None = None,
+        serial: int = 0,
+    ) -> None:
+        self.protocol = protocol
+        self.id = id
+        self.clock = clock
+        self.trace = trace
+        self.random = Random(f"{seed} {id}")
+        self.peers: Mapping[str, str] = MappingProxyType({})
+        self.node = protocol()
+        self.node.__dict__["_attached"] = self
+        self.alive = False
+        self.paused = False
+        self.serial = serial  # of the last message that went out
+        self._seed = seed
+        self._watch = watch
+        self._state: Mapping[str, Any] = {}
+        self._questions: dict[int, Question] = {}
+        self._held: list[
+            tuple[Callable[..., object], tuple[Any, ...]]
+        ] = []  # what a pause keeps waiting
+        self._last: tuple[Message | None, bytes] = (None, b"")
+
+    # What subclasses do
+
+    @abstractmethod
+    def put(
+        self, to: str | Contact, kind: str, body: bytes, serial: int, reply_to: int, via: Any
+    ) -> None:
+        """Send a message on its way: to a peer, to a contact, or back over `via`, where a question
+        came from."""
+
+    @abstractmethod
+    def dial(self, address: str, expected: str | None) -> None:
+        """Try to connect to whoever listens at an address."""
+
+    @abstractmethod
+    def hang_up(self, peer: str) -> None:
+        """End the connection to a peer, after what was sent on it."""
+
+    @abstractmethod
+    def failed(self, error: BaseException) -> None:
+        """Deal with an exception that the student's code raised."""
+
+    # A node's life
+
+    def start(self) -> None:
+        """Begin: from here on the protocol reacts."""
+        self.alive = True
+        self.record("start")
+        self.run(self.node.on_start)
+
+    def peer_up(self, peer: str, address: str) -> None:
+        """A connection to a peer is up."""
+        if self.waits(self.peer_up, peer, address):
+            return
+        self.peers = MappingProxyType({**self.peers, peer: address})
+        self.record("connect", peer)
+        self.run(self.node.on_connect, peer)
+
+    def peer_down(self, peer: str, reason: str) -> None:
+        """The connection to a peer is gone."""
+        if self.waits(self.peer_down, peer, reason):
+            return
+        self.peers = MappingProxyType({p: a for p, a in self.peers.items() if p != peer})
+        self.record("disconnect", peer, reason=reason)
+        self.run(self.node.on_disconnect, peer)
+
+    def deliver(self, sender: str, body: bytes, serial: int, reply_to: int, via: Any) -> None:
+        """Hand a message that has arrived to its handler, or to whoever asked for it."""
+        if self.waits(self.deliver, sender, body, serial, reply_to, via):
+            return
+        question = self._questions.get(reply_to)
+        if reply_to and (question is None or question.to != sender):
+            self._not_taken(sender, body, serial, "nobody asked: or it came too late")
+            return
+        try:
+            message = decode(body, self.protocol.find_message if question else self._handled)
+        except NotUnderstood as error:
+            self._not_taken(sender, body, serial, f"not understood: {error}")
+            return
+        kind = type(message).__name__
+        self.trace.add(self.clock.now, "receive", self.id, sender, kind, len(body), serial, body)
+        if question:
+            self._answered(reply_to, message)
+        else:
+            self._handle(self.protocol.handlers[kind].method, message, sender, serial, via)
+
+    def tell(self, message: Message) -> None:
+        """Hand a message from outside the network to its handler."""
+        if self.waits(self.tell, message):
+            return
+        body = encode(message)
+        kind = type(message).__name__
+        handler = self.protocol.handlers.get(kind)
+        if handler is None:
+            raise ProtocolError(
+                f"{self.id} runs {self.protocol.__name__}, which has no @on({kind}) handler"
+            )
+        if handler.message is not type(message):
+            raise ProtocolError(
+                f"{self.id} handles another class of the name {kind}: run the cell, or the import, that "
+                f"defines {self.protocol.__name__} once more, after the one that defines {kind}"
+            )
+        self.record("receive", message=kind, size=len(body), data=body)
+        self._handle(handler.method, message, None, 0, None)
+
+    def call(self, method: str, *args: Any) -> Any:
+        """Call a method of the protocol, for the person or program whose node this is."""
+        function = getattr(self.node, method, None)
+        if not callable(function):
+            raise ProtocolError(f"{self.protocol.__name__} has no method {method}")
+        result = function(*args)
+        self._look()
+        return result
+
+    def stop(self) -> None:
+        """Let the protocol say its last words."""
+        self.run(self.node.on_stop)
+
+    def end(self, kind: str) -> None:
+        """Stop reacting; nothing but the disk is left for a next life."""
+        self.alive = False
+        self.record(kind)
+        self._questions.clear()
+        self._held.clear()
+        self.peers = MappingProxyType({})
+
+    def pause(self) -> None:
+        """Freeze: nothing is read, timers wait."""
+        self.paused = True
+        self.record("pause")
+
+    def resume(self) -> None:
+        """Thaw, and do what was due meanwhile."""
+        self.paused = False
+        self.record("resume")
+        held, self._held = self._held, []
+        for action, args in held:
+            action(*args)
+
+    # What protocols ask for
+
+    @property
+    def now(self) -> float:
+        return self.clock.now
+
+    def send(self, to: str | Contact, message: Message) -> None:
+        body = self._encode(message)
+        self.serial += 1
+        self.put(to, type(message).__name__, body, self.serial, 0, None)
+
+    def broadcast(self, message: Message, but: tuple[str, ...]) -> None:
+        body = self._encode(message)
+        self.serial += 1
+        for peer in self.peers:
+            if peer not in but:
+                self.put(peer, type(message).__name__, body, self.serial, 0, None)
+
+    def ask(
+        self, to: str | Contact, message: Message, then: Callable[[Any], None], timeout: float
+    ) -> None:
+        body = self._encode(message)
+        self.serial += 1
+        timer = self.after(timeout, self._answered, self.serial, None)
+        whom = to.id if isinstance(to, Contact) else to
+        self._questions[self.serial] = Question(whom, then, timer)
+        self.put(to, type(message).__name__, body, self.serial, 0, None)
+
+    def after(self, seconds: float, action: Callable[..., None], *args: Any) -> Timer:
+        _check_seconds("after", seconds)
+        timer = Timer()
+
+        def ring() -> None:
+            timer.active = False
+            action(*args)
+
+        self._arm(timer, self.clock.now + seconds, ring)
+        return timer
+
+    def every(
+        self, seconds: float, action: Callable[..., None], *args: Any, jitter: float
+    ) -> Timer:
+        _check_seconds("every", seconds, above=True)
+        _check_seconds("jitter", jitter)
+        timer = Timer()
+        start = self.clock.now
+
+        def set_next() -> None:
+            turns = int(
+                (self.clock.now - start) / seconds + 1e-9
+            )  # those that a pause has eaten are over
+            late = self.random.random() * jitter if jitter else 0.0
+            self._arm(timer, start + (turns + 1) * seconds + late, ring)
+
+        def ring() -> None:
+            set_next()
+            action(*args)
+
+        set_next()
+        return timer
+
+    def connect(self, address: str | Contact) -> None:
+        if isinstance(address, Contact):
+            self.dial(address.address, address.id)
+        else:
+            self.dial(address, None)
+
+    def disconnect(self, peer: str) -> None:
+        if peer in self.peers:
+            self.hang_up(peer)
+
+    def log(self, text: str) -> None:
+        self.record("log", data=json.dumps(text).encode())
+
+    # The rest is how
+
+    def record(
+        self,
+        kind: str,
+        peer: str | None = None,
+        *,
+        message: str | None = None,
+        size: int = 0,
+        serial: int = 0,
+        data: bytes | None = None,
+        reason: str | None = None,
+    ) -> None:
+        """Write an event of this node into the trace."""
+        self.trace.add(self.clock.now, kind, self.id, peer, message, size, serial, data, reason)
+
+    def run(self, action: Callable[..., object], *args: Any) -> Any:
+        """Run a piece of the student's code: the one place where it is entered, and where its
+        errors come out."""
+        if not self.alive:
+            return None
+        try:
+            result = action(*args)
+            self._look()
+        except BaseException as error:  # whatever it is, it is the student's, and shall be seen
+            error.add_note(
+                f"at node {self.id}, {self.clock.now:.3f} s after the start, seed {self._seed}"
+            )
+            self.record("error", reason=f"{type(error).__name__}: {error}")
+            self.failed(error)
+            return None
+        return result
+
+    def waits(self, action: Callable[..., object], *args: Any) -> bool:
+        """Tell whether the node is paused; then the action is kept for when it resumes."""
+        if self.paused:
+            self._held.append((action, args))
+        return self.paused
+
+    def snapshot(self) -> Protocol:
+        """Return a copy of the node as it is now, to look at."""
+        showcase = ShowCase(self)
+        seen = object.__new__(type(self.node))
+        memo = {id(self.node): seen, id(self): showcase}
+        try:
+            seen.__dict__.update(copy.deepcopy(self.node.__dict__, memo))
+        except TypeError as error:
+            raise ProtocolError(
+                f"the state of {self.id} cannot be copied to look at it ({error}): keep plain data in "
+                "the attributes of a protocol"
+            ) from None
+        return seen
+
+    def _handled(self, kind: str) -> type[Message] | None:
+        handler = self.protocol.handlers.get(kind)
+        return handler.message if handler else None
+
+    def _handle(
+        self, method: str, message: Message, sender: str | None, serial: int, via: Any
+    ) -> None:
+        answer = self.run(getattr(self.node, method), message, sender)
+        if answer is not None and self.alive:
+            self.run(self._reply, method, answer, sender, serial, via)
+
+    def _reply(
+        self, method: str, answer: object, sender: str | None, serial: int, via: Any
+    ) -> None:
+        name = f"{self.protocol.__name__}.{method}"
+        if not isinstance(answer, Message):
+            raise ProtocolError(
+                f"{name} returned {answer!r}: a handler returns nothing, or a Message as its answer"
+            )
+        kind = type(answer).__name__
+        if self.protocol.find_message(kind) is not type(answer):
+            raise ProtocolError(
+                f"{name} answered with a {kind}, which nobody could find by that name where "
+                f"{self.protocol.__name__} is defined: import or define it there"
+            )
+        if sender is not None:
+            self.serial += 1
+            self.put(sender, kind, self._encode(answer), self.serial, serial, via)
+
+    def _answered(self, serial: int, answer: Message | None) -> None:
+        question = self._questions.pop(serial)
+        question.timer.cancel()
+        self.run(question.then, answer)
+
+    def _not_taken(self, sender: str, body: bytes, serial: int, reason: str) -> None:
+        self.record("drop", sender, size=len(body), serial=serial, reason=reason)
+
+    def _encode(self, message: Message) -> bytes:
+        """Encode a message, once for a loop that sends the same one to several peers."""
+        last, body = self._last
+        if message is not last:
+            body = encode(message)
+            self._last = message, body
+        return body
+
+    def _arm(self, timer: Timer, when: float, ring: Callable[[], None]) -> None:
+        timer._forget = self.clock.at(when, self._rings, timer, ring)
+
+    def _rings(self, timer: Timer, ring: Callable[[], None]) -> None:
+        if not self.waits(self._rings, timer, ring) and timer.active:
+            self.run(ring)
+
+    def _look(self) -> None:
+        """Record what `watch` says of the node, if that has changed."""
+        if self._watch is None:
+            return
+        state = dict(self._watch(self.node))
+        if state != self._state:
+            self._state = state
+            self.record("state", data=json.dumps(state, default=repr).encode())
+
+
+class ShowCase:
+    """The host of a copy: it knows what the node knew, and does nothing."""
+
+    def __init__(self, host: BaseHost) -> None:
+        self.id, self.now, self.contact = host.id, host.now, host.contact
+        self.peers = host.peers
+        self.alive = host.alive
+        self._host: BaseHost | None = host
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise NodeDown(
+            f"this is a copy of {self.id}, to look at, and it has no {name}: use net.tell or net.call, "
+            "and the node itself will act"
+        )
+
+
+def _check_seconds(what: str, seconds: float, *, above: bool = False) -> None:
+    if not (0 <= seconds < float("inf")) or (above and seconds == 0):
+        raise ValueError(
+            f"{what}: {seconds} seconds; it takes a number {'above' if above else 'from'} 0"
+        )

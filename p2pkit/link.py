@@ -1,0 +1,164 @@
+"""Links: how a message travels from one node to another.
+
+A `Link` says how long a message takes, and whether it arrives at all. It is a plain value, the
+same object shapes a simulated network and real sockets, and it holds no dice of its own:
+
+    >>> from random import Random
+    >>> Link(latency=0.1).delay(Random(1))
+    0.1
+    >>> lossy = Link(latency=(0.01, 0.1), loss=0.5)
+    >>> dice = Random(7)
+    >>> [lossy.delay(dice) for _ in range(3)]
+    [None, None, 0.01651926580007885]
+
+What a link cannot know is what was sent before: a message that waits for a busy line, or that must
+not overtake its predecessor. That is the `Lane`, one for each direction of each connection.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from random import Random
+
+Latency = float | tuple[float, float] | Callable[[Random], float] | None
+
+
+@dataclass(frozen=True)
+class Link:
+    """How messages travel, in one direction or both.
+
+    latency: seconds on the way: a number, a range (low, high) to draw from evenly, or a function
+    that takes a `random.Random` and returns seconds. None is the world's own: nothing on real
+    sockets, which have their own latency; 10 ms in simulation. bandwidth: bytes a second, or None
+    for no limit. A large message keeps the line busy for those behind it. loss: the share of
+    messages that never arrive, 0 to 1. duplicate: the share that arrive twice. ordered: False lets
+    messages overtake each other.
+
+    Raises ValueError for a number out of its range.
+    """
+
+    latency: Latency = None
+    bandwidth: float | None = None
+    loss: float = 0.0
+    duplicate: float = 0.0
+    ordered: bool = True
+
+    def __post_init__(self) -> None:
+        for name in ("loss", "duplicate"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(
+                    f"Link({name}={getattr(self, name)}): a share lies between 0 and 1"
+                )
+        if self.bandwidth is not None and not self.bandwidth > 0:
+            raise ValueError(
+                f"Link(bandwidth={self.bandwidth}): bytes a second, above 0, or None for no limit"
+            )
+        low, high = self._range()
+        if not 0 <= low <= high < float("inf"):
+            raise ValueError(
+                f"Link(latency={self.latency}): seconds, 0 or more, a range as (low, high)"
+            )
+
+    def delay(self, random: Random) -> float | None:
+        """Draw how many seconds the next message takes, or None if it never arrives."""
+        if self.loss and random.random() < self.loss:
+            return None
+        return self.flight(random)
+
+    def flight(self, random: Random) -> float:
+        """Draw how many seconds a message takes that does arrive.
+
+        Raises ValueError when a latency function returns something else than seconds.
+        """
+        latency = self.latency
+        if latency is None:
+            return 0.0
+        if isinstance(latency, tuple):
+            return latency[0] + (latency[1] - latency[0]) * random.random()
+        if not callable(latency):
+            return latency
+        seconds = latency(random)
+        if not 0 <= seconds < float("inf"):
+            raise ValueError(
+                f"the link's latency function returned {seconds}: seconds, 0 or more, are needed"
+            )
+        return seconds
+
+    def _range(self) -> tuple[float, float]:
+        if self.latency is None or callable(self.latency):
+            return 0.0, 0.0
+        if not isinstance(self.latency, tuple):
+            return self.latency, self.latency
+        if len(self.latency) != 2:
+            raise ValueError(f"Link(latency={self.latency}): a range has two ends, (low, high)")
+        return self.latency
+
+
+class Lane:
+    """One direction of one connection: what a link does to one message because of those before
+    it."""
+
+    def __init__(self, link: Link) -> None:
+        self.link = link
+        self.free = 0.0  # when the line has finished with the messages before
+        self.last = 0.0  # when the last of them arrives
+
+    def arrivals(self, now: float, size: int, random: Random) -> tuple[float, ...]:
+        """Return when a message of `size` bytes that is sent at `now` arrives: never, once or
+        twice.
+
+        Times are in seconds, on the clock of `now`.
+        """
+        link = self.link
+        if link.bandwidth is not None:
+            self.free = now = max(now, self.free) + size / link.bandwidth
+        delay = link.delay(random)
+        if delay is None:
+            return ()
+        first = self._in_order(now + delay)
+        if link.duplicate and random.random() < link.duplicate:
+            return first, self._in_order(now + link.flight(random))
+        return (first,)
+
+    def _in_order(self, time: float) -> float:
+        if self.link.ordered:
+            self.last = time = max(time, self.last)
+        return time
+
+
+class Weather:
+    """What lies between any two nodes of a network at this moment: links, cuts and partitions."""
+
+    def __init__(self, link: Link | None = None) -> None:
+        self.link = link or Link()
+        self._shaped: dict[tuple[str, str], Link] = {}
+        self._cuts: set[tuple[str, str]] = set()
+        self._groups: dict[str, int] | None = None
+
+    def between(self, sender: str, receiver: str) -> Link:
+        """Return the link from one node to another."""
+        return self._shaped.get((sender, receiver), self.link)
+
+    def is_cut(self, sender: str, receiver: str) -> bool:
+        """Tell whether nothing gets from one node to another."""
+        if (sender, receiver) in self._cuts:
+            return True
+        groups = self._groups
+        return groups is not None and groups.get(sender, -1) != groups.get(receiver, -1)
+
+    def shape(self, sender: str, receiver: str, link: Link) -> None:
+        """Put another link between two nodes, in one direction."""
+        self._shaped[sender, receiver] = link
+
+    def cut(self, sender: str, receiver: str) -> None:
+        """Let nothing pass from one node to another."""
+        self._cuts.add((sender, receiver))
+
+    def partition(self, groups: Iterable[Iterable[str]]) -> None:
+        """Let nothing pass between groups. Those in no group are one more; the last partition is
+        forgotten."""
+        self._groups = {name: number for number, group in enumerate(groups) for name in group}
+
+    def heal(self) -> None:
+        """Undo all cuts and the partition. Links keep their shape."""
+        self._cuts.clear()
+        self._groups = None

@@ -1,0 +1,289 @@
+"""Messages: immutable records with named, typed fields, and their way to bytes and back.
+
+A message is made by subclassing `Message`. That makes it a frozen dataclass, so it can be put into
+a set, compared, and shared between nodes without anyone changing it behind another's back:
+
+    >>> class Rumor(Message):
+    ...     text: str
+    ...     hops: int = 0
+    >>> Rumor("hello") == Rumor("hello"), Rumor("hello") in {Rumor("hello")}
+    (True, True)
+
+On the wire it is JSON, a pair of its kind and its fields:
+
+    >>> encode(Rumor("hello"))
+    b'["Rumor",{"text":"hello","hops":0}]'
+    >>> decode(b'["Rumor", {"text": "hello"}]', {"Rumor": Rumor}.get)
+    Rumor(text='hello', hops=0)
+
+The types are checked on the way in *and* on the way out: a message that would arrive as something
+else than what was sent is refused where it is sent, on the line with the mistake. msgspec does the
+work, in C.
+"""
+
+import inspect
+import json
+import math
+import types
+import typing
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from typing import Annotated, Any, Literal, NamedTuple, NoReturn, Self, dataclass_transform
+
+import msgspec
+
+from p2pkit.errors import MessageError, NotUnderstood
+
+MAX_BODY = 32 * 1024 * 1024
+"""Bytes in one encoded message, at most. Bitcoin's own limit is 32 MiB; larger things are cut into
+pieces."""
+
+MAX_LOOSE = 1024 * 1024
+"""Bytes of a message that is not spelled exactly as `encode` would: those are parsed a second
+time, by slower code that needs up to 30 times the memory."""
+
+Find = Callable[[str], "type[Message] | None"]
+"""How a receiver finds the class of a kind of message: from its name to the class, or None."""
+
+# Integers are held to 64 bits: most other languages' JSON cannot read longer ones.
+_Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+_SCALARS = {str: str, bytes: bytes, float: float, bool: bool, type(None): type(None), int: _Int64}
+_INSTEAD = {
+    list: "tuple[str, ...]",
+    set: "frozenset[str]",
+    dict: "tuple[tuple[str, int], ...]",
+    tuple: "tuple[str, ...], which says what is in it",
+    frozenset: "frozenset[str], which says what is in it",
+    bytearray: "bytes",
+    Any: "the type that it really has",
+    object: "the type that it really has",
+}
+
+
+@dataclass_transform(frozen_default=True)
+class Message:
+    """An immutable record with named, typed fields. Subclass it and list the fields.
+
+    Fields may be str, bytes, int (64 bits), float, bool, None, tuples and frozensets of these,
+    other messages, and unions such as `str | None`. A message class with any other field is a
+    MessageError.
+    """
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        dataclass(frozen=True)(cls)
+        try:
+            _settle(cls)
+        except NameError:
+            pass  # a field's class is defined further down the file: `codec` looks again
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self  # nothing in it can change, so a copy would be a waste
+
+
+class Contact(Message):
+    """How a node speaks of another one: its id, and the address where it listens (host:port)."""
+
+    id: str
+    address: str
+
+
+def encode(message: Message) -> bytes:
+    """Turn a message into the bytes of a frame's body, after checking that they would arrive as
+    the same.
+
+    Raises MessageError when a field does not hold what its type says, or the body is above
+    MAX_BODY.
+    """
+    if not isinstance(message, Message):
+        refuse(message)
+    coder = codec(type(message))
+    try:
+        body = _ENCODER.encode((coder.kind, message))
+        same = coder.decode(body)[1] == message
+    except (TypeError, ValueError, RecursionError, OverflowError, msgspec.MsgspecError) as error:
+        raise _wrong_field(message, str(error)) from None
+    if not same:
+        raise _wrong_field(message, "it would arrive as something else")
+    if len(body) > MAX_BODY:
+        raise MessageError(
+            f"this {coder.kind} is {len(body):,} bytes on the wire, and a message may have {MAX_BODY:,} "
+            "at most: send it in pieces, or as bytes, which take a third more than their length"
+        )
+    return body
+
+
+def decode(body: bytes, find: Find) -> Message:
+    """Turn the body of a frame back into a message, looking its kind up with `find`.
+
+    Raises NotUnderstood for every other sequence of bytes, with a sentence that says why.
+    """
+    try:
+        end = body.find(b'"', 2)
+        cls = find(body[2:end].decode()) if body.startswith(b'["') else None
+        if cls is None:
+            cls = _find_loosely(body, find)
+        coder = codec(cls)
+        message = coder.decode(body)[1]
+        if _ENCODER.encode((coder.kind, message)) != body:
+            _check_spelling(body)
+    except (ValueError, RecursionError, OverflowError, msgspec.MsgspecError) as error:
+        raise NotUnderstood(_shorten(str(error))) from None
+    return message
+
+
+def refuse(thing: object) -> NoReturn:
+    """Say that `thing` is no message."""
+    if isinstance(thing, type) and issubclass(thing, Message):
+        raise MessageError(
+            f"{thing.__name__} is a class of messages: send one, {thing.__name__}(…)"
+        )
+    raise MessageError(
+        f"{_shorten(repr(thing))} is a {type(thing).__name__}, not a message: make a class for it, "
+        "class Rumor(Message): text: str, and send Rumor('hello')"
+    )
+
+
+class Codec(NamedTuple):
+    """What turns one class of messages into bytes and back."""
+
+    kind: str
+    decode: Callable[[bytes], tuple[str, Message]]
+
+
+def _codec(cls: type) -> Codec:
+    """Return the codec of a class of messages, made at its first use."""
+    try:
+        _settle(cls)
+        pair = tuple[Literal[cls.__name__], cls]  # type: ignore[name-defined, valid-type]
+        return Codec(cls.__name__, msgspec.json.Decoder(pair).decode)
+    except NameError as error:
+        raise MessageError(
+            f"{cls.__name__}: {error}: define that class before a message is sent"
+        ) from None
+    except TypeError as error:
+        raise MessageError(f"{cls.__name__} cannot travel: {error}") from None
+
+
+# Bounded, because a notebook makes a new class each time that its cell runs.
+codec: Callable[[type[Message]], Codec] = lru_cache(maxsize=4096)(_codec)
+
+# Sets are sorted, so that a message has the same bytes in every run.
+_ENCODER = msgspec.json.Encoder(order="deterministic")
+
+
+def _settle(cls: type[Message]) -> None:
+    """Check the types of the fields, and leave them where msgspec reads them.
+
+    The annotations are replaced by what they mean: names in quotes are looked up here, where the
+    class is known even if it was made inside a function, and integers get their bounds.
+    """
+    hints = typing.get_type_hints(cls, localns={cls.__name__: cls})
+    own = inspect.get_annotations(cls)
+    cls.__annotations__ = {
+        name: _travelling(hints[name], f"{cls.__name__}.{name}", cls)
+        for name in own
+        if name in hints
+    }
+    if not any(hint is cls for hint in hints.values()):
+        _check_union_types(cls)
+
+
+def _check_union_types(cls: type[Message]) -> None:
+    """Let msgspec say which unions it cannot tell apart, while the student is looking at the
+    class."""
+    try:
+        msgspec.json.Decoder(cls)
+    except TypeError as error:
+        raise MessageError(f"{cls.__name__} cannot travel: {error}") from None
+
+
+def _travelling(hint: Any, where: str, owner: type[Message]) -> Any:
+    """Return a field's type as msgspec shall check it, or raise MessageError."""
+    if hint in _SCALARS:
+        return _SCALARS[hint]
+    if isinstance(hint, type) and (issubclass(hint, Message) or hint is msgspec.Raw):
+        return hint
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is Annotated or origin is Literal:
+        return hint
+    if origin in (tuple, frozenset):
+        inside = tuple(
+            part if part is ... else _travelling(part, where, owner) for part in arguments
+        )
+        return origin[inside] if inside else hint
+    if origin in (typing.Union, types.UnionType):
+        return typing.Union[tuple(_travelling(part, where, owner) for part in arguments)]  # noqa: UP007
+    plain = origin or hint
+    name = getattr(plain, "__name__", str(plain))
+    raise MessageError(
+        f"{where} is a {name}, which a message cannot have, as messages never change: "
+        f"use {_INSTEAD.get(plain, 'str, bytes, int, float, bool, a tuple[…], or another Message')}"
+    )
+
+
+def _wrong_field(message: Message, why: str) -> MessageError:
+    """Name the field that cannot travel: the first whose value does not come back as it was."""
+    cls = type(message)
+    checked = typing.get_type_hints(cls, localns={cls.__name__: cls}, include_extras=True)
+    hints = typing.get_type_hints(cls, localns={cls.__name__: cls})
+    for field in fields(message):  # type: ignore[arg-type]
+        value = getattr(message, field.name)
+        hint = hints[field.name]
+        try:
+            if msgspec.json.decode(_ENCODER.encode(value), type=checked[field.name]) == value:
+                continue
+        except (TypeError, ValueError, RecursionError, OverflowError, msgspec.MsgspecError):
+            pass
+        return MessageError(
+            f"{cls.__name__}.{field.name} is declared as {_name(hint)}, and was given "
+            f"{_shorten(repr(value))}, a value of type {type(value).__name__}{_advice(value)}"
+        )
+    return MessageError(f"{_shorten(repr(message))} cannot travel: {why}")
+
+
+def _name(hint: Any) -> str:
+    """Write a type as the student did: without the bounds that `_travelling` has put in."""
+    return str(getattr(hint, "__name__", hint) if isinstance(hint, type) else hint)
+
+
+def _advice(value: object) -> str:
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        return " with more than 64 bits, which others' JSON cannot read: send it as str or bytes"
+    if isinstance(value, float) and not math.isfinite(value):
+        return " that JSON cannot write: declare float | None, and send None"
+    if isinstance(value, str) and not value.isprintable():
+        return " that is not Unicode text: declare bytes"
+    return ""
+
+
+def _find_loosely(body: bytes, find: Find) -> type[Message]:
+    """Find the class of a message that was written with spaces, or escapes, in other places than
+    ours."""
+    kind = _LOOSE.decode(body)[0]
+    cls = find(kind)
+    if cls is None:
+        raise NotUnderstood(f"no handler for {_shorten(kind)}")
+    return cls
+
+
+_LOOSE = msgspec.json.Decoder(tuple[str, msgspec.Raw])
+
+
+def _check_spelling(body: bytes) -> None:
+    """Accept other spellings of the same message, but nothing that two readers could read
+    differently."""
+    if len(body) > MAX_LOOSE:
+        raise NotUnderstood(f"a message above {MAX_LOOSE:,} bytes with spaces or unknown fields")
+    json.loads(body, object_pairs_hook=_no_twins)
+
+
+def _no_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(named := dict(pairs)) < len(pairs):
+        raise NotUnderstood("a field is given twice")
+    return named
+
+
+def _shorten(text: str, most: int = 120) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"

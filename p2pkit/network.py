@@ -1,0 +1,303 @@
+"""Networks: the verbs that all worlds share.
+
+A network runs a protocol on every node of a graph. `LocalNetwork` does so on real sockets,
+`SimNetwork` on a virtual clock; a story told to one can be told to the other:
+
+    def story(net):
+        net.tell("n0", Rumor("hello"))
+        net.after(0.2, net.crash, "n3")
+        net.run(1.0)
+
+Time is in seconds since the network started. Nodes go by their names: "n0" for 0 in the graph,
+"n0_1" for (0, 1).
+"""
+
+import heapq
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from difflib import get_close_matches
+from functools import partial
+from itertools import count
+from types import TracebackType
+from typing import Any, Self
+
+import networkx as nx
+
+from p2pkit.errors import NetworkError
+from p2pkit.host import Watch
+from p2pkit.link import Link, Weather
+from p2pkit.message import Message, refuse
+from p2pkit.protocol import Protocol
+from p2pkit.topology import name_of, named
+from p2pkit.trace import Record, Trace
+
+PATIENCE = 60.0
+"""Seconds that run(until=…) waits if it is not told how long."""
+
+MANY_DROPS = 100
+"""Drops of one suspicious reason in one run, from which on a hint is given."""
+
+_HINTS = {
+    "no such peer": "messages went to nodes that are not peers: send to self.peers, or to a Contact",
+    "not understood": "messages arrived that their receivers do not handle: is an @on(…) missing?",
+    "nobody asked": "handlers returned answers to messages that were sent, not asked, or answered too late",
+    "slow reader": "peers read more slowly than they were written to",
+}
+
+
+class NetworkWarning(UserWarning):
+    """A run went on, but something in it deserves a look."""
+
+
+class Network(ABC):
+    """Nodes that run a protocol, and everything that can be done to them.
+
+    protocol: the class that every node runs. graph: a networkx graph whose edges are connections,
+    or a number of nodes, each connected to all others. link: how messages travel. seed: of all
+    dice. roles: other protocols, for some names. watch: a function from a node to a dict; when
+    what it returns changes, the trace has a state event. record: "all" events, or only "counts".
+    """
+
+    def __init__(
+        self,
+        protocol: type[Protocol],
+        graph: "nx.Graph[Any] | int",
+        *,
+        link: Link | None = None,
+        seed: int = 0,
+        roles: Mapping[Hashable, type[Protocol]] | None = None,
+        watch: Watch | None = None,
+        record: Record = "all",
+        most: int | None = None,
+    ) -> None:
+        _check_class(protocol)
+        self.protocol = protocol
+        self.graph = named(graph)
+        self.seed = seed
+        self.watch = watch
+        self.weather = Weather(link)
+        self.trace = Trace(record, most=most)
+        self.roles = {self.name(node): _check_class(role) for node, role in (roles or {}).items()}
+        self._actions: list[tuple[float, int, Callable[..., object], tuple[Any, ...]]] = []
+        self._serial = count()
+        self._hinted: dict[str, int] = {}
+
+    # Time
+
+    @property
+    @abstractmethod
+    def now(self) -> float:
+        """Seconds since the network started."""
+
+    def run(
+        self,
+        seconds: float | None = None,
+        *,
+        until: Callable[[], object] | None = None,
+        within: float | None = None,
+    ) -> bool:
+        """Let time pass: so many seconds, or until a condition holds, for at most `within` seconds
+        (60).
+
+        Returns whether the condition held in time; without one, True. An exception from a handler
+        leaves here.
+        """
+        if (seconds is None) == (until is None):
+            raise NetworkError(
+                "run takes seconds, as in run(1.5), or a condition: run(until=…, within=5)"
+            )
+        end = self.now + (
+            seconds if seconds is not None else PATIENCE if within is None else within
+        )
+        held = self._run(end, until)
+        self._hint()
+        return held or until is None
+
+    def after(self, seconds: float, action: Callable[..., object], *args: Any) -> None:
+        """Call action(*args) in so many seconds: in this thread, while `run` is running."""
+        heapq.heappush(self._actions, (self.now + seconds, next(self._serial), action, args))
+
+    # Acting
+
+    @abstractmethod
+    def tell(self, node: Hashable, message: Message) -> None:
+        """Give a node a message from outside; its handler gets None as the sender."""
+
+    @abstractmethod
+    def call(self, node: Hashable, method: str, *args: Any) -> Any:
+        """Call a method of a node's protocol and return what it returns, or raise what it
+        raises."""
+
+    # Looking
+
+    @abstractmethod
+    def __getitem__(self, node: Hashable) -> Any:
+        """Return a node to look at. It shows how things are now, or for a dead node, how they were
+        at its end."""
+
+    @abstractmethod
+    def is_up(self, node: Hashable) -> bool:
+        """Tell whether a node is running (a paused one is)."""
+
+    @abstractmethod
+    def overlay(self) -> "nx.Graph[str]":
+        """Return the connections that there are now, between the nodes that are up."""
+
+    @property
+    def names(self) -> list[str]:
+        """The names of all nodes, those that are down included, in graph order."""
+        return list(self.graph)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter([self[name] for name in self.names])
+
+    def __len__(self) -> int:
+        return len(self.graph)
+
+    def name(self, node: Hashable) -> str:
+        """Return the name of a node of this network. Raises NetworkError if there is none such."""
+        name = name_of(node)
+        if name not in self.graph:
+            near = get_close_matches(name, self.graph, n=1)
+            names = list(self.graph)
+            some = ", ".join(names[:3]) + (f", … {names[-1]}" if len(names) > 3 else "")
+            hint = f"did you mean {near[0]}?" if near else f"the nodes are {some}"
+            raise NetworkError(f"there is no node {name} in this network: {hint}")
+        return name
+
+    # Trouble
+
+    @abstractmethod
+    def crash(self, node: Hashable) -> None:
+        """Stop a node at once. It loses all but its disk, and its peers lose their connections to
+        it."""
+
+    @abstractmethod
+    def restart(self, node: Hashable) -> None:
+        """Start a node that is down: a new object, the old disk, and the connections of the
+        graph."""
+
+    @abstractmethod
+    def pause(self, node: Hashable) -> None:
+        """Freeze a node: it reads nothing, and its timers wait."""
+
+    @abstractmethod
+    def resume(self, node: Hashable) -> None:
+        """Thaw a node, and connect it again to those neighbours that gave it up."""
+
+    @abstractmethod
+    def join(self, node: Hashable, to: Hashable | Iterable[Hashable] = ()) -> None:
+        """Start a new node, connected to one other or to several."""
+
+    @abstractmethod
+    def leave(self, node: Hashable) -> None:
+        """Let a node go in good order: it says its last words, which are delivered."""
+
+    @abstractmethod
+    def heal(self) -> None:
+        """Undo cuts and partitions, and make the graph's connections again."""
+
+    def partition(self, *groups: Iterable[Hashable]) -> None:
+        """Let nothing pass between groups of nodes; all those not named are one more group.
+
+        A partition takes the place of the one before. Nobody is told: connections end after
+        PEER_TIMEOUT.
+        """
+        sets = [{self.name(node) for node in self._group(group)} for group in groups]
+        if sum(map(len, sets)) > len(set().union(*sets)):
+            raise NetworkError("a node is in one group of a partition, not in two")
+        self._change_weather(partial(Weather.partition, groups=sets))
+
+    def cut(self, a: Hashable, b: Hashable, *, oneway: bool = False) -> None:
+        """Let nothing pass between two nodes, or only nothing from a to b."""
+        for pair in self._pairs(a, b, oneway=oneway):
+            self._change_weather(partial(Weather.cut, sender=pair[0], receiver=pair[1]))
+
+    def shape(self, a: Hashable, b: Hashable, link: Link, *, oneway: bool = False) -> None:
+        """Put another link between two nodes, or only from a to b."""
+        for pair in self._pairs(a, b, oneway=oneway):
+            self._change_weather(
+                partial(Weather.shape, sender=pair[0], receiver=pair[1], link=link)
+            )
+
+    # The end
+
+    @abstractmethod
+    def close(self) -> None:
+        """Stop all nodes. The network can still be looked at."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    @abstractmethod
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
+
+    # For the worlds
+
+    @abstractmethod
+    def _run(self, end: float, until: Callable[[], object] | None) -> bool:
+        """Let time pass until `end`, do what is due, and return True as soon as the condition
+        holds."""
+
+    @abstractmethod
+    def _change_weather(self, change: Callable[[Weather], object]) -> None:
+        """Change what lies between nodes, wherever they run."""
+
+    def _act(self) -> None:
+        """Do the actions of `after` that are due."""
+        while self._actions and self._actions[0][0] <= self.now:
+            _, _, action, args = heapq.heappop(self._actions)
+            action(*args)
+
+    def _next_action(self, end: float) -> float:
+        return min(end, self._actions[0][0]) if self._actions else end
+
+    def _role(self, name: str) -> type[Protocol]:
+        return self.roles.get(name, self.protocol)
+
+    def _group(self, group: Iterable[Hashable] | Hashable) -> Iterable[Hashable]:
+        if isinstance(group, str) or not isinstance(group, Iterable):
+            return [group]
+        return group
+
+    def _pairs(self, a: Hashable, b: Hashable, *, oneway: bool) -> list[tuple[str, str]]:
+        first, second = self.name(a), self.name(b)
+        return [(first, second)] if oneway else [(first, second), (second, first)]
+
+    def _hint(self) -> None:
+        """Say once more what the trace says, if it is probably a mistake."""
+        for reason, hint in _HINTS.items():
+            new = self.trace.drops[reason] - self._hinted.get(reason, 0)
+            if new >= MANY_DROPS:
+                self._hinted[reason] = self.trace.drops[reason]
+                warnings.warn(f"{new:,} drops, {reason}: {hint}", NetworkWarning, stacklevel=3)
+        if self.trace.record == "all" and not self.trace.is_complete and "full" not in self._hinted:
+            self._hinted["full"] = 1
+            warnings.warn(
+                f"the trace has the first {self.trace.most:,} events; those after are only counted",
+                NetworkWarning,
+                stacklevel=3,
+            )
+
+
+def _check_class(protocol: type[Protocol]) -> type[Protocol]:
+    if isinstance(protocol, type) and issubclass(protocol, Protocol):
+        return protocol
+    if isinstance(protocol, Protocol):
+        name = type(protocol).__name__
+        raise NetworkError(
+            f"a network takes the class, {name}, not an object of it: nodes may restart"
+        )
+    raise NetworkError(f"a network runs a subclass of Protocol, and {protocol!r} is none")
+
+
+def check_message(message: Message) -> None:
+    """Raise MessageError unless `message` is one."""
+    if not isinstance(message, Message):
+        refuse(message)

@@ -1,0 +1,392 @@
+"""Node: the door for a first lesson.
+
+A node is an object with a callback, as in the python-p2p-network of 2018. It listens on a port,
+connects to others, and sends them data: a dict, a list, a str, a number or bytes, which arrive as
+what they were.
+
+    def callback(event, node, other, data):
+        print(event, data)
+
+    node = Node("localhost", 10000, callback)
+    node.start()
+    node.connect_with_node("localhost", 10001)
+    node.send_to_nodes({"type": "greeting", "text": "hello"})
+    node.stop()
+    node.join()
+
+Each node calls its callback on a thread of its own, one event at a time, so a callback may
+connect, send, and even sleep, and holds nobody up but its own node. The sockets are those of every
+other real node in this kit: under the callback lies a `Protocol` of two messages.
+"""
+
+import secrets
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+import msgspec
+
+from p2pkit.address import join
+from p2pkit.connection import PAUSE_UNSENT
+from p2pkit.errors import MessageError, NetworkError, NotUnderstood
+from p2pkit.greeting import TAKEN
+from p2pkit.message import Message, encode
+from p2pkit.protocol import Protocol, on
+from p2pkit.tcp import PEER_TIMEOUT, Surroundings, TcpHost
+from p2pkit.thread import LoopThread
+from p2pkit.trace import Trace
+
+CONNECTEDWITHNODE = "CONNECTEDWITHNODE"
+NODECONNECTED = "NODECONNECTED"
+NODEMESSAGE = "NODEMESSAGE"
+NODEINBOUNDCLOSED = "NODEINBOUNDCLOSED"
+NODEOUTBOUNDCLOSED = "NODEOUTBOUNDCLOSED"
+
+MAX_PENDING = 32 * 1024 * 1024
+"""Bytes of messages that wait for a slow callback, before nothing more is read: then TCP makes the
+senders wait."""
+
+_OVERHEAD = 512  # bytes that an event needs beside its data
+
+
+class OtherNode(NamedTuple):
+    """A connected node, as callbacks and `nodesIn` and `nodesOut` show it."""
+
+    id: str
+    host: str
+    port: int
+
+
+Callback = Callable[[str, "Node", OtherNode, Any], object]
+
+
+class Node:
+    """A node of a peer-to-peer network, which tells a callback what happens to it.
+
+    host: where to listen: "localhost" for this machine only, "" for everybody. port: 0 takes any
+    free one. callback: called as callback(event, node, other, data); the event is one of
+
+        CONNECTEDWITHNODE    this node has connected to another
+        NODECONNECTED        another node has connected to this one
+        NODEMESSAGE          another node has sent data
+        NODEINBOUNDCLOSED    the connection of NODECONNECTED has ended
+        NODEOUTBOUNDCLOSED   the connection of CONNECTEDWITHNODE has ended
+
+    Data is what was sent, and {} for all other events. Raises NetworkError when the port cannot be
+    had.
+    """
+
+    def __init__(self, host: str, port: int, callback: Callback | None = None) -> None:
+        self.id = secrets.token_hex(8)
+        self.host = host
+        self.callback = callback
+        self.failure = ""  # why connect_with_node returned False, the last time
+        self.terminate_flag = _StopFlag(self)
+        self._events = _Inbox()
+        self._outbox = _Outbox()
+        self._loop = LoopThread(f"node {self.id}", self._report)
+        self._around = Surroundings(
+            "node", remote=True, failed=lambda _, error: self._report(error)
+        )
+        self._tcp = TcpHost(_Door, self.id, self._loop.reactor, Trace("counts"), self._around)
+        door = self._tcp.node
+        assert isinstance(door, _Door)
+        door.owner = self
+        self._door = door
+        self._thread = threading.Thread(target=self._call_back, name=f"callbacks of node {self.id}")
+        try:
+            self._loop.wait_for(self._tcp.listen(join(_listening(host), port)))
+        except NetworkError:
+            self._loop.close()
+            raise
+        self.port = int(self._tcp.address.rpartition(":")[2])
+
+    def start(self) -> None:
+        """Begin: accept connections, and call the callback."""
+        self._loop.do(self._tcp.start)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End all connections, after what was sent on them, and the node."""
+        self.terminate_flag.set()
+
+    def join(self, timeout: float | None = None) -> None:
+        """Wait until the node has stopped and its last callback has returned."""
+        if self._thread.ident is not None:
+            self._thread.join(timeout)
+
+    # Others
+
+    def connect_with_node(self, host: str, port: int) -> bool:
+        """Connect to another node; return whether it is connected now. `failure` says why not."""
+        if self.terminate_flag.is_set():
+            self.failure = "this node has stopped"
+        else:
+            address = join(_dialled(host), port)
+            failure = self._loop.wait_for(self._tcp.connected(address))
+            self.failure = "" if failure == TAKEN else failure
+        return not self.failure
+
+    def disconnect_with_node(self, other: OtherNode) -> None:
+        """End the connection to another node, after what was sent on it."""
+        if not self.terminate_flag.is_set():
+            self._loop.do(self._tcp.disconnect, other.id)
+
+    @property
+    def nodesIn(self) -> list[OtherNode]:  # noqa: N802 (the name it has had since 2018)
+        """The nodes that have connected to this one."""
+        return list(self._door.inbound.values())
+
+    @property
+    def nodesOut(self) -> list[OtherNode]:  # noqa: N802
+        """The nodes to which this one has connected."""
+        return list(self._door.outbound.values())
+
+    def print_connections(self) -> None:
+        """Print how many nodes are connected, and which."""
+        print(f"Node {self.id}: {len(self.nodesIn)} in, {len(self.nodesOut)} out")
+        for way, nodes in (("in ", self.nodesIn), ("out", self.nodesOut)):
+            for other in nodes:
+                print(f"  {way}  {other.id}  {join(other.host, other.port)}")
+
+    # Sending
+
+    def send_to_nodes(self, data: Any, exclude: Iterable[OtherNode] = ()) -> None:
+        """Send data to all connected nodes, but for some.
+
+        Raises MessageError for data that would not arrive as it is. Waits while more is on its way
+        than the others can read, unless it is called by the callback.
+        """
+        left_out = {other.id for other in exclude}
+        self._send(data, lambda: [peer for peer in self._tcp.peers if peer not in left_out])
+
+    def send_to_node(self, other: OtherNode, data: Any) -> None:
+        """Send data to one node. See `send_to_nodes`."""
+        self._send(data, lambda: [other.id])
+
+    def _send(self, data: Any, targets: Callable[[], list[str]]) -> None:
+        letter = _wrap(data)
+        body = encode(letter)
+        if self.terminate_flag.is_set():
+            return
+        if threading.current_thread() is not self._thread:
+            self._outbox.room.wait(2 * PEER_TIMEOUT)
+        if self._outbox.put((type(letter).__name__, body, targets)):
+            self._loop.soon(self._send_waiting)
+
+    # On the loop's thread
+
+    def _send_waiting(self) -> None:
+        for kind, body, targets in self._outbox.take():
+            self._tcp.serial += 1
+            for peer in targets():
+                self._tcp.put(peer, kind, body, self._tcp.serial, 0, None)
+        self._loop.reactor.end_turn()
+        self._make_senders_wait()
+
+    def _make_senders_wait(self) -> None:
+        """Hold senders up while much is on its way, and look again soon."""
+        if any(connection.unsent > PAUSE_UNSENT for connection in self._tcp.links.values()):
+            self._outbox.room.clear()
+            for connection in self._tcp.links.values():
+                connection.measure()
+            self._loop.reactor.at(self._tcp.now + 0.005, self._make_senders_wait)
+        else:
+            self._outbox.room.set()
+
+    def _happened(self, event: str, other: OtherNode, data: Any, size: int = 0) -> None:
+        """Put an event into the callback's queue; if that is long, stop reading for a while."""
+        if (
+            self._events.put((event, other, data), size + _OVERHEAD) > MAX_PENDING
+            and not self._tcp.deaf
+        ):
+            self._tcp.deaf = True
+            self._tcp.listen_to_peers()
+
+    def _read_again(self) -> None:
+        self._tcp.deaf = False
+        self._tcp.listen_to_peers()
+
+    def _shut(self) -> None:
+        async def leave() -> None:
+            self._send_waiting()
+            await self._tcp.leave()
+
+        self._loop.wait_for(leave())
+        self._loop.close()
+        self._outbox.room.set()
+        self._events.put(None, 0)
+
+    def _report(self, error: BaseException) -> None:
+        """Show an exception that nobody caught, as Python does for threads."""
+        thread = threading.current_thread()
+        threading.excepthook(
+            threading.ExceptHookArgs((type(error), error, error.__traceback__, thread))
+        )
+
+    # On the callback's thread
+
+    def _call_back(self) -> None:
+        while (item := self._events.get()) is not None:
+            event, other, data = item
+            if (
+                self._tcp.deaf
+                and self._events.size < MAX_PENDING // 2
+                and not self.terminate_flag.is_set()
+            ):
+                self._loop.soon(self._read_again)
+            if self.callback is not None:
+                try:
+                    self.callback(event, self, other, data)
+                except Exception as error:  # the student's: it is shown, and the node goes on
+                    self._report(error)
+
+
+class Json(Message):
+    """Data that JSON can write, as it is."""
+
+    value: msgspec.Raw
+
+
+class Bytes(Message):
+    """Data that is bytes."""
+
+    value: bytes
+
+
+class _Door(Protocol):
+    """What a Node's connections bring, made into events."""
+
+    owner: Node
+
+    def __init__(self) -> None:
+        self.inbound: dict[str, OtherNode] = {}
+        self.outbound: dict[str, OtherNode] = {}
+
+    def on_connect(self, peer: str) -> None:
+        host, _, port = self.peers[peer].rpartition(":")
+        other = OtherNode(peer, host.strip("[]"), int(port))
+        dialled = self.owner._tcp.links[peer].dial is not None
+        nodes, event = (
+            (self.outbound, CONNECTEDWITHNODE) if dialled else (self.inbound, NODECONNECTED)
+        )
+        nodes[peer] = other
+        self.owner._happened(event, other, {})
+
+    def on_disconnect(self, peer: str) -> None:
+        outbound = peer in self.outbound
+        other = (self.outbound if outbound else self.inbound).pop(peer)
+        self.owner._happened(NODEOUTBOUNDCLOSED if outbound else NODEINBOUNDCLOSED, other, {})
+
+    @on(Bytes)
+    def bytes_came(self, message: Bytes, sender: str) -> None:
+        self._came(sender, message.value, len(message.value))
+
+    @on(Json)
+    def json_came(self, message: Json, sender: str) -> None:
+        raw = bytes(message.value)
+        try:
+            data = _unwrap(raw)
+        except NotUnderstood as error:
+            self.log(f"from {sender}: {error}")
+        else:
+            self._came(sender, data, 4 * len(raw))
+
+    def _came(self, sender: str, data: Any, size: int) -> None:
+        other = self.outbound.get(sender) or self.inbound[sender]
+        self.owner._happened(NODEMESSAGE, other, data, size)
+
+
+class _Inbox:
+    """Events on their way to the callback, and the bytes they hold."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self._items: deque[tuple[Any, int]] = deque()
+        self._changed = threading.Condition()
+
+    def put(self, item: Any, size: int) -> int:
+        with self._changed:
+            self._items.append((item, size))
+            self.size += size
+            self._changed.notify()
+            return self.size
+
+    def get(self) -> Any:
+        with self._changed:
+            while not self._items:
+                self._changed.wait()
+            item, size = self._items.popleft()
+            self.size -= size
+            return item
+
+
+class _Outbox:
+    """Data on its way from any thread to the loop's."""
+
+    def __init__(self) -> None:
+        self.room = threading.Event()  # set while more may be put in
+        self.room.set()
+        self._items: list[Any] = []
+        self._lock = threading.Lock()
+
+    def put(self, item: Any) -> bool:
+        """Add an item, and tell whether the loop must be woken for it."""
+        with self._lock:
+            self._items.append(item)
+            if len(self._items) >= 1024:
+                self.room.clear()  # until the loop has caught up
+            return len(self._items) == 1
+
+    def take(self) -> list[Any]:
+        with self._lock:
+            items, self._items = self._items, []
+            return items
+
+
+class _StopFlag(threading.Event):
+    """`terminate_flag`: setting it stops the node."""
+
+    def __init__(self, node: Node) -> None:
+        super().__init__()
+        self._node = node
+        self._lock = threading.Lock()
+
+    def set(self) -> None:
+        with self._lock:
+            if self.is_set():
+                return
+            super().set()
+        self._node._shut()
+
+
+def _wrap(data: Any) -> Message:
+    if isinstance(data, bytes | bytearray | memoryview):
+        return Bytes(bytes(data))
+    try:
+        body = msgspec.json.encode(data)
+        if _unwrap(body) == data:
+            return Json(msgspec.Raw(body))
+        why = "it would arrive as something else (tuples arrive as lists, keys as str)"
+    except (TypeError, ValueError, RecursionError, NotUnderstood, msgspec.MsgspecError) as error:
+        why = str(error)
+    raise MessageError(
+        f"{data!r:.100} cannot be sent: {why}. Send a dict with str keys, a list, a str, a number, or bytes"
+    )
+
+
+def _unwrap(body: bytes) -> Any:
+    try:
+        return msgspec.json.decode(body)
+    except (ValueError, RecursionError, msgspec.MsgspecError) as error:
+        raise NotUnderstood(str(error)) from None
+
+
+def _listening(host: str) -> str:
+    return "0.0.0.0" if host == "" else _dialled(host)
+
+
+def _dialled(host: str) -> str:
+    """Return the address of this machine rather than its name, which may mean two of them."""
+    return "127.0.0.1" if host == "localhost" else host

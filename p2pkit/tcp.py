@@ -1,0 +1,384 @@
+"""One protocol on one real socket.
+
+A `TcpHost` listens on a port of its own and talks to two kinds of others: its peers, whose
+connections are the overlay, and mere contacts, dialled when something is to be said to them. All
+hosts of a process live on one event loop, and everything here runs on that loop's thread.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Callable, MutableMapping
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+from p2pkit.address import split
+from p2pkit.connection import Connection, Dial, Stage
+from p2pkit.contacts import Contacts, Letter
+from p2pkit.errors import NetworkError
+from p2pkit.framing import Frame, frame
+from p2pkit.greeting import TAKEN, Greeter, reason_of
+from p2pkit.host import BaseHost, Watch
+from p2pkit.link import Lane, Link, Weather
+from p2pkit.message import Contact
+from p2pkit.protocol import Protocol
+from p2pkit.reactor import Reactor
+from p2pkit.trace import Trace
+
+HEARTBEAT = 1.0
+"""Seconds between signs of life on a connection with nothing else to say."""
+
+PEER_TIMEOUT = 5.0
+"""Seconds without a sign of life after which a peer is given up: longer than a busy laptop's
+hiccups."""
+
+MAX_UNREAD = 128 * 1024 * 1024
+"""Bytes of unfinished frames that a node keeps for all its peers together: four of the largest."""
+
+LEAVE_TIMEOUT = 1.0
+"""Seconds that a leaving node waits until what it said is delivered, and the others have hung
+up."""
+
+_UNTROUBLED = (Link(), Link(latency=0.0))
+
+
+def _nothing(*_: object) -> None:
+    pass
+
+
+@dataclass
+class Surroundings:
+    """What the nodes of one network share."""
+
+    network: str
+    seed: int = 0
+    weather: Weather = field(default_factory=Weather)
+    remote: bool = False  # whether protocols may dial other machines
+    open_disk: Callable[[str, type[Protocol]], MutableMapping[str, Any]] | None = None
+    pool: Callable[[], Executor] | None = None
+    failed: Callable[["TcpHost", BaseException], None] = (
+        _nothing  # a protocol's own code has raised
+    )
+    changed: Callable[[], None] = _nothing  # a connection came up, went down, or could not be had
+
+
+class TcpHost(BaseHost):
+    """One node on real sockets."""
+
+    def __init__(
+        self,
+        protocol: type[Protocol],
+        id: str,
+        reactor: Reactor,
+        trace: Trace,
+        around: Surroundings,
+        *,
+        watch: Watch | None = None,
+        serial: int = 0,
+    ) -> None:
+        super().__init__(protocol, id, reactor, trace, seed=around.seed, watch=watch, serial=serial)
+        self.reactor = reactor
+        self.around = around
+        self.network = around.network
+        self.remote = around.remote
+        self.address = ""
+        self.incarnation = secrets.randbits(
+            53
+        )  # tells this life of a node from others of the same name
+        self.open = False  # it listens; links may come up before it starts
+        self.deaf = False  # it reads nothing, of its own will
+        self.links: dict[str, Connection] = {}  # to peers, by id
+        self.connections: set[Connection] = set()  # all of them
+        self.greeter = Greeter(self, lambda dial: Connection(self, dial))
+        self.last_failure = ""  # why a dial failed, the last time
+        self._contacts = Contacts(
+            lambda dial: self.greeter.dial(dial, trusted=False), self._post, self._drop
+        )
+        self._server: asyncio.Server | None = None
+        self._disk: MutableMapping[str, Any] | None = None
+        self._link_dice = Random(f"{around.seed} {id} links")
+        self._cancel_beat: Callable[[], object] = _nothing
+
+    # Coming and going
+
+    async def listen(self, address: str = "127.0.0.1:0") -> None:
+        """Open the port. Raises NetworkError when that cannot be."""
+        host, port = split(address)
+        loop = self.reactor.loop
+        try:
+            self._server = await loop.create_server(
+                lambda: Connection(self), host, port, backlog=1024
+            )
+        except OSError as error:
+            raise NetworkError(
+                f"{self.id} cannot listen on {address}: {reason_of(error)}. Port 0 takes any free one"
+            ) from None
+        real = self._server.sockets[0].getsockname()[1]
+        self.address = address.removesuffix(f":{port}") + f":{real}"
+        self.open = True
+        self._cancel_beat = self.reactor.at(self.now + HEARTBEAT, self._beat)
+
+    def crash(self) -> None:
+        """Stop at once: what was on its way is dropped, and connections are reset."""
+        self.end("crash")
+        self.close("node is down")
+
+    async def leave(self) -> None:
+        """Say goodbye: what was said is delivered, then connections are closed."""
+        self.stop()
+        self.links.clear()
+        for connection in list(self.connections):
+            connection.close("left")
+        self.reactor.end_turn()
+        if self.alive:
+            self.end("leave")
+        patience = self.now + LEAVE_TIMEOUT
+        while self.connections and self.now < patience:
+            await asyncio.sleep(0.005)
+        self.close("left")
+
+    def close(self, reason: str) -> None:
+        """Close everything at once."""
+        self.alive = self.open = False
+        self._cancel_beat()
+        self.greeter.close()
+        if self._server is not None:
+            self._server.close()
+        for connection in list(self.connections):
+            connection.reset(reason)
+        self.links.clear()
+        if (close_disk := getattr(self._disk, "close", None)) is not None:
+            close_disk()
+
+    # What a protocol asks for
+
+    @property
+    def contact(self) -> Contact:
+        return Contact(self.id, self.address)
+
+    @property
+    def disk(self) -> MutableMapping[str, Any]:
+        if self._disk is None:
+            if self.around.open_disk is None:
+                raise NetworkError(f"{self.id} has no disk")
+            self._disk = self.around.open_disk(self.id, self.protocol)
+        return self._disk
+
+    def put(
+        self, to: str | Contact, kind: str, body: bytes, serial: int, reply_to: int, via: Any
+    ) -> None:
+        id = to if isinstance(to, str) else to.id
+        connection = via or self.links.get(id)
+        if connection is not None:
+            self._post(connection, Letter(kind, body, serial, reply_to))
+        elif isinstance(to, Contact):
+            self._contacts.send(to, Letter(kind, body, serial, reply_to), self.now)
+        else:
+            self._drop(id, Letter(kind, body, serial, reply_to), "no such peer")
+
+    def work(
+        self, function: Callable[..., Any], *args: Any, then: Callable[[Any], None], takes: float
+    ) -> None:
+        if self.around.pool is None:
+            raise NetworkError(f"{self.id} has nobody to do its work")
+        loop = self.reactor.loop
+
+        def done(future: Future[Any]) -> None:  # on another thread
+            if self.alive and not future.cancelled():
+                loop.call_soon_threadsafe(self._worked, future, then)
+
+        self.around.pool().submit(function, *args).add_done_callback(done)
+
+    def dial(self, address: str, expected: str | None, *, trusted: bool = False) -> None:
+        """Connect to whoever listens at an address, unless it is a peer already."""
+        if address not in self.peers.values() and (expected is None or expected not in self.links):
+            self.greeter.dial(Dial(address, expected, "peer"), trusted=trusted)
+
+    async def connected(self, address: str, expected: str | None = None) -> str:
+        """Dial an address that a person has named.
+
+        Return "" when a connection was made, TAKEN when there is one, or why there is none.
+        """
+        if address in self.peers.values() or expected in self.links:
+            return TAKEN
+        return await self.greeter.dial(Dial(address, expected, "peer"), trusted=True)
+
+    def hang_up(self, peer: str) -> None:
+        connection = self.links.pop(peer)
+        connection.close("closed here")
+        self.reactor.at(
+            self.now, self.peer_down, peer, "closed here"
+        )  # after the handler that asks for it
+
+    def failed(self, error: BaseException) -> None:
+        self.crash()
+        self.around.failed(self, error)
+
+    def pause(self) -> None:
+        super().pause()
+        self.listen_to_peers()
+
+    def resume(self) -> None:
+        super().resume()
+        self.listen_to_peers()
+
+    def listen_to_peers(self) -> None:
+        """Read from the connections, or not, as things are now."""
+        for connection in self.connections:
+            if self.paused or self.deaf or connection.stuck:
+                connection.transport.pause_reading()
+            else:
+                connection.transport.resume_reading()
+
+    def weather_changed(self) -> None:
+        """Look up anew how messages travel on each connection."""
+        for connection in self.connections:
+            self._look_up_link(connection)
+
+    # What connections tell
+
+    def opened(self, connection: Connection) -> None:
+        self.connections.add(connection)
+        if not self.open:
+            connection.reset("node is down")
+            return
+        self.greeter.opened(connection)
+        if self.paused or self.deaf:
+            connection.transport.pause_reading()
+
+    def greeted(self, connection: Connection, received: Frame) -> None:
+        self.greeter.received(connection, received)
+
+    def received(self, connection: Connection, received: Frame) -> None:
+        serial, reply_to, body = received
+        if connection.purpose == "contact":
+            self._contacts.heard(connection.id, self.now)
+        self.deliver(connection.id, body, serial, reply_to, connection)
+
+    def offended(self, connection: Connection, why: str) -> None:
+        """Somebody broke the rules: this connection ends, and no other."""
+        self.record("drop", connection.id or None, reason=f"refused: {why}")
+        connection.reset(why)
+
+    def slow(self, connection: Connection) -> None:
+        self.record("drop", connection.id, reason="slow reader: more waits for it than may wait")
+        connection.reset("slow reader")
+
+    def closed(self, connection: Connection, why: str) -> None:
+        self.connections.discard(connection)
+        if not self.open:
+            return
+        self.greeter.over(connection.dial, why)
+        self._contacts.closed(connection)
+        if self.links.get(connection.id) is connection:
+            if self.alive and self.around.weather.is_cut(connection.id, self.id):
+                # Nothing gets through a cut, not even that the connection broke: notice it as silence.
+                rest = max(0.0, PEER_TIMEOUT - connection.silent * HEARTBEAT)
+                self.reactor.at(self.now + rest, self._lose, connection, "silent")
+            else:
+                self._lose(connection, why)
+
+    # What the greeter tells
+
+    def ready(self, connection: Connection) -> None:
+        self._look_up_link(connection)
+        if connection.purpose == "peer":
+            self.links[connection.id] = connection
+            if self.alive:
+                self.peer_up(connection.id, connection.address)
+            self.around.changed()
+        elif connection.dial is not None:
+            self._contacts.ready(connection, self.now)
+
+    def dial_failed(self, dial: Dial, why: str) -> None:
+        self.last_failure = why
+        self.record("unreachable", dial.expected, reason=f"{dial.address}: {why}")
+        if dial.purpose == "contact":
+            self._contacts.failed(dial.expected or "", why)
+        elif self.alive:
+            self.run(self.node.on_unreachable, dial.address)
+        self.around.changed()
+
+    # How messages travel
+
+    def _post(self, connection: Connection, letter: Letter) -> None:
+        kind, body, serial, reply_to = letter
+        now, id = self.reactor.now, connection.id
+        self.trace.add(now, "send", self.id, id, kind, len(body), serial, body)
+        data = frame(body, serial, reply_to)
+        if connection.lane is None and not connection.cut:
+            connection.write(data)
+        else:
+            self._fly(connection, data, letter)
+
+    def _fly(self, connection: Connection, data: bytes, letter: Letter) -> None:
+        """Send a message through the weather."""
+        if connection.cut:
+            self._drop(connection.id, letter, "cut")
+            return
+        assert connection.lane is not None
+        arrivals = connection.lane.arrivals(self.now, len(data), self._link_dice)
+        if not arrivals:
+            self._drop(connection.id, letter, "lost")
+        for time in arrivals:
+            connection.flying += 1
+            self.reactor.at(time, self._land, connection, data, letter)
+
+    def _land(self, connection: Connection, data: bytes, letter: Letter) -> None:
+        if connection.stage is Stage.CLOSED:
+            self._drop(connection.id, letter, "node is down")
+        else:
+            connection.write(data)
+            connection.landed()
+
+    def _look_up_link(self, connection: Connection) -> None:
+        weather = self.around.weather
+        connection.cut = weather.is_cut(self.id, connection.id)
+        link = weather.between(self.id, connection.id)
+        if link in _UNTROUBLED:
+            connection.lane = None
+        elif connection.lane is None:
+            connection.lane = Lane(link)
+        else:
+            connection.lane.link = link  # what is under way keeps its place
+
+    def _drop(self, peer: str, letter: Letter, reason: str) -> None:
+        kind, body, serial, _ = letter
+        self.record(
+            "drop", peer, message=kind, size=len(body), serial=serial, data=body, reason=reason
+        )
+
+    # The rest
+
+    def _lose(self, connection: Connection, why: str) -> None:
+        if self.links.get(connection.id) is connection:
+            del self.links[connection.id]
+            if self.alive:
+                self.peer_down(connection.id, why)
+            self.around.changed()
+
+    def _beat(self) -> None:
+        """Once every HEARTBEAT: say that we live, and notice who does not.
+
+        Silence is counted in beats of our own, not in seconds: a loop that was held up by a slow
+        handler, or a laptop that slept, has heard nobody meanwhile and can blame nobody.
+        """
+        self._cancel_beat = self.reactor.at(self.now + HEARTBEAT, self._beat)
+        if self.paused:
+            return
+        for connection in list(self.connections):
+            if connection.stage is Stage.READY:
+                connection.beat(listening=not self.deaf)
+                if connection.silent * HEARTBEAT > PEER_TIMEOUT:
+                    what = "slow reader" if connection.stuck else "silent"
+                    connection.reset(f"{what} for {PEER_TIMEOUT:.0f} s")
+        if sum(connection.reader.capacity for connection in self.connections) > MAX_UNREAD:
+            worst = max(self.connections, key=lambda connection: connection.reader.capacity)
+            self.offended(worst, f"more than {MAX_UNREAD:,} bytes of unfinished messages")
+        self._contacts.close_idle(self.now)
+
+    def _worked(self, future: Future[Any], then: Callable[[Any], None]) -> None:
+        if not self.waits(self._worked, future, then):
+            self.run(lambda: then(future.result()))
+        self.reactor.end_turn()

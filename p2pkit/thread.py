@@ -1,0 +1,125 @@
+"""An event loop in a thread of its own, and the way into it from others.
+
+Notebooks have an event loop already, which stands still while a cell runs; a network needs one
+that does not.
+"""
+
+import asyncio
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+from pathlib import Path
+from typing import Any, TypeVar
+
+from p2pkit.errors import NetworkError
+from p2pkit.reactor import Reactor
+
+STUCK = 30.0
+"""Seconds without an answer from the loop after which a handler must be hanging."""
+
+T = TypeVar("T")
+
+_OURS = str(Path(__file__).parent)
+_ASYNCIO = str(Path(asyncio.__file__).parent)
+
+
+class LoopThread:
+    """A running event loop, with its reactor.
+
+    crashed: called, on the loop's thread, with exceptions that nobody caught.
+    """
+
+    def __init__(self, name: str, crashed: Callable[[BaseException], None]) -> None:
+        self.loop = asyncio.new_event_loop()
+        self.reactor = Reactor(self.loop)
+        self.loop.set_exception_handler(lambda _, context: self._unexpected(context, crashed))
+        self._thread = threading.Thread(target=self._live, name=name, daemon=True)
+        self._thread.start()
+
+    def do(self, function: Callable[..., T], *args: Any) -> T:
+        """Call function(*args) on the loop's thread, and return what it returns, or raise what it
+        raises."""
+        answer: Future[T] = Future()
+
+        def call() -> None:
+            try:
+                answer.set_result(function(*args))
+            except BaseException as error:  # it is raised again in the thread that waits
+                answer.set_exception(error)
+            self.reactor.end_turn()
+
+        self._check_thread()
+        self.loop.call_soon_threadsafe(call)
+        return self._result(answer)
+
+    def wait_for(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine on the loop, and return what it returns."""
+        self._check_thread()
+        return self._result(asyncio.run_coroutine_threadsafe(coroutine, self.loop))
+
+    def soon(self, function: Callable[..., object], *args: Any) -> None:
+        """Call function(*args) on the loop's thread, without waiting for it."""
+        self.loop.call_soon_threadsafe(function, *args)
+
+    def close(self) -> None:
+        """End the loop and its thread."""
+        if self._thread.is_alive():
+            self.loop.call_soon_threadsafe(self.loop.stop)
+            self._thread.join(STUCK)
+
+    def _live(self) -> None:
+        try:
+            self.loop.run_forever()
+            self.loop.run_until_complete(_wind_up())
+        finally:
+            self.reactor.close()
+            self.loop.close()
+
+    def _result(self, answer: "Future[T]") -> T:
+        while True:
+            try:
+                return answer.result(STUCK)
+            except FutureTimeout:
+                if answer.done():
+                    raise
+                if (where := self._stuck_in()) is not None:
+                    raise NetworkError(
+                        f"the nodes have not reacted for {STUCK:.0f} s: one of them is busy at {where}. "
+                        "A handler must return soon; use self.work for what takes long"
+                    ) from None
+
+    def _stuck_in(self) -> str | None:
+        """Return the line of somebody else's code that the loop's thread is in."""
+        frame = sys._current_frames().get(self._thread.ident or 0)
+        for place in reversed(traceback.extract_stack(frame) if frame else []):
+            if place.filename.startswith(_ASYNCIO):
+                return None  # no handler is running: what takes long is a coroutine of ours
+            if not place.filename.startswith(_OURS):
+                return f"{place.filename}, line {place.lineno}, in {place.name}"
+        return None
+
+    def _check_thread(self) -> None:
+        if threading.get_ident() == self._thread.ident:
+            raise NetworkError(
+                "a handler cannot act on the network, which waits for it to return: use what the "
+                "protocol has (self.send, self.after …), or net.after from outside"
+            )
+
+    def _unexpected(
+        self, context: dict[str, Any], crashed: Callable[[BaseException], None]
+    ) -> None:
+        crashed(context.get("exception") or RuntimeError(context["message"]))
+
+
+async def _wind_up() -> None:
+    """Cancel what still runs, and let transports close: they do so in the turns after they were
+    told to."""
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    for _ in range(3):
+        await asyncio.sleep(0)
