@@ -100,6 +100,7 @@ class Connection(asyncio.BufferedProtocol):
         self.reader = FrameReader(MAX_HELLO)
         self.lane: Lane | None = None  # how a link troubles what we send
         self.cut = False
+        self.is_clear = True  # nothing troubles what we send
         self.silent = 0  # heartbeats that were due since we last heard anything
         self.quiet = True  # nothing was written since the last heartbeat
         self.flying = 0  # messages that are on their way over a delayed link

@@ -33,8 +33,9 @@ SMALL_BUFFER = 4 * 1024
 LARGE_BUFFER = 256 * 1024
 """Bytes that a busy reader grows to, so that one read takes in a whole batch of frames."""
 
+MAX_SERIAL = 2**32 - 1
+
 _HEADER = struct.Struct(">III")
-_MAX_SERIAL = 2**32 - 1
 
 
 class Frame(NamedTuple):
@@ -49,10 +50,13 @@ HEARTBEAT_FRAME = _HEADER.pack(0, 0, 0)
 
 
 def frame(body: bytes, serial: int, reply_to: int = 0) -> bytes:
-    """Put a header before a body. Raises FrameError for a body above MAX_FRAME."""
+    """Put a header before a body. Raises FrameError for a body above MAX_FRAME.
+
+    serial, reply_to: below 2**32, where the count begins again at 1.
+    """
     if len(body) > MAX_FRAME:
         raise FrameError(f"a body of {len(body):,} bytes, and {MAX_FRAME:,} are allowed")
-    return _HEADER.pack(len(body), serial & _MAX_SERIAL, reply_to & _MAX_SERIAL) + body
+    return _HEADER.pack(len(body), serial, reply_to) + body
 
 
 class FrameReader:

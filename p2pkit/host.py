@@ -19,7 +19,8 @@ from typing import Any, NamedTuple, NoReturn
 from typing import Protocol as Interface
 
 from p2pkit.errors import NodeDown, NotUnderstood, ProtocolError
-from p2pkit.message import Contact, Message, decode, encode
+from p2pkit.framing import MAX_SERIAL
+from p2pkit.message import Contact, Decoder, Message, encode
 from p2pkit.protocol import Host, Protocol, Timer
 from p2pkit.trace import Trace
 
@@ -66,7 +67,7 @@ class BaseHost(Host):
         self.random = Random(f"{seed} {id}")
         self.peers: Mapping[str, str] = MappingProxyType({})
         self.node = protocol()
-        self.node.__dict__["_attached"] = self
+        self.node.__dict__["_host"] = self
         self.alive = False
         self.paused = False
         self.serial = serial  # of the last message that went out
@@ -78,6 +79,9 @@ class BaseHost(Host):
             tuple[Callable[..., object], tuple[Any, ...]]
         ] = []  # what a pause keeps waiting
         self._last: tuple[Message | None, bytes] = (None, b"")
+        handlers = protocol.handlers.items()
+        self._methods = {kind: getattr(self.node, handler.method) for kind, handler in handlers}
+        self._decoder = Decoder({kind: handler.message for kind, handler in handlers}.get)
 
     # What subclasses do
 
@@ -126,23 +130,24 @@ class BaseHost(Host):
 
     def deliver(self, sender: str, body: bytes, serial: int, reply_to: int, via: Any) -> None:
         """Hand a message that has arrived to its handler, or to whoever asked for it."""
-        if self.waits(self.deliver, sender, body, serial, reply_to, via):
-            return
-        question = self._questions.get(reply_to)
-        if reply_to and (question is None or question.to != sender):
-            self._not_taken(sender, body, serial, "nobody asked: or it came too late")
+        if self.paused:
+            self.waits(self.deliver, sender, body, serial, reply_to, via)
             return
         try:
-            message = decode(body, self.protocol.find_message if question else self._handled)
+            question = self._question(reply_to, sender) if reply_to else None
+            decoder = Decoder(self.protocol.find_message) if question else self._decoder
+            message = decoder.decode(body)
         except NotUnderstood as error:
-            self._not_taken(sender, body, serial, f"not understood: {error}")
+            self._not_taken(sender, body, serial, str(error))
             return
         kind = type(message).__name__
         self.trace.add(self.clock.now, "receive", self.id, sender, kind, len(body), serial, body)
         if question:
             self._answered(reply_to, message)
-        else:
-            self._handle(self.protocol.handlers[kind].method, message, sender, serial, via)
+            return
+        answer = self.run(self._methods[kind], message, sender)
+        if answer is not None:
+            self.run(self._reply, kind, answer, sender, serial, via)
 
     def tell(self, message: Message) -> None:
         """Hand a message from outside the network to its handler."""
@@ -161,7 +166,7 @@ class BaseHost(Host):
                 f"defines {self.protocol.__name__} once more, after the one that defines {kind}"
             )
         self.record("receive", message=kind, size=len(body), data=body)
-        self._handle(handler.method, message, None, 0, None)
+        self.run(self._methods[kind], message, None)
 
     def call(self, method: str, *args: Any) -> Any:
         """Call a method of the protocol, for the person or program whose node this is."""
@@ -182,7 +187,6 @@ class BaseHost(Host):
         self.record(kind)
         self._questions.clear()
         self._held.clear()
-        self.peers = MappingProxyType({})
 
     def pause(self) -> None:
         """Freeze: nothing is read, timers wait."""
@@ -204,26 +208,22 @@ class BaseHost(Host):
         return self.clock.now
 
     def send(self, to: str | Contact, message: Message) -> None:
-        body = self._encode(message)
-        self.serial += 1
-        self.put(to, type(message).__name__, body, self.serial, 0, None)
+        self.put(to, type(message).__name__, self._encode(message), self._next_serial(), 0, None)
 
     def broadcast(self, message: Message, but: tuple[str, ...]) -> None:
-        body = self._encode(message)
-        self.serial += 1
+        kind, body, serial = type(message).__name__, self._encode(message), self._next_serial()
         for peer in self.peers:
             if peer not in but:
-                self.put(peer, type(message).__name__, body, self.serial, 0, None)
+                self.put(peer, kind, body, serial, 0, None)
 
     def ask(
         self, to: str | Contact, message: Message, then: Callable[[Any], None], timeout: float
     ) -> None:
-        body = self._encode(message)
-        self.serial += 1
-        timer = self.after(timeout, self._answered, self.serial, None)
+        body, serial = self._encode(message), self._next_serial()
+        timer = self.after(timeout, self._answered, serial, None)
         whom = to.id if isinstance(to, Contact) else to
-        self._questions[self.serial] = Question(whom, then, timer)
-        self.put(to, type(message).__name__, body, self.serial, 0, None)
+        self._questions[serial] = Question(whom, then, timer)
+        self.put(to, type(message).__name__, body, serial, 0, None)
 
     def after(self, seconds: float, action: Callable[..., None], *args: Any) -> Timer:
         _check_seconds("after", seconds)
@@ -294,7 +294,8 @@ class BaseHost(Host):
             return None
         try:
             result = action(*args)
-            self._look()
+            if self._watch is not None:
+                self._look()
         except BaseException as error:  # whatever it is, it is the student's, and shall be seen
             error.add_note(
                 f"at node {self.id}, {self.clock.now:.3f} s after the start, seed {self._seed}"
@@ -324,41 +325,40 @@ class BaseHost(Host):
             ) from None
         return seen
 
-    def _handled(self, kind: str) -> type[Message] | None:
-        handler = self.protocol.handlers.get(kind)
-        return handler.message if handler else None
+    def _next_serial(self) -> int:
+        self.serial = self.serial + 1 if self.serial < MAX_SERIAL else 1
+        return self.serial
 
-    def _handle(
-        self, method: str, message: Message, sender: str | None, serial: int, via: Any
-    ) -> None:
-        answer = self.run(getattr(self.node, method), message, sender)
-        if answer is not None and self.alive:
-            self.run(self._reply, method, answer, sender, serial, via)
+    def _question(self, serial: int, sender: str) -> Question:
+        """Find the question that an answer is for. Raises NotUnderstood if there is none."""
+        question = self._questions.get(serial)
+        if question is None or question.to != sender:
+            raise NotUnderstood("nobody asked: or it came too late")
+        return question
 
-    def _reply(
-        self, method: str, answer: object, sender: str | None, serial: int, via: Any
-    ) -> None:
-        name = f"{self.protocol.__name__}.{method}"
+    def _reply(self, asked: str, answer: object, sender: str | None, serial: int, via: Any) -> None:
+        """Send back what a handler has returned."""
+        protocol = self.protocol.__name__
+        name = f"{protocol}.{self.protocol.handlers[asked].method}"
         if not isinstance(answer, Message):
             raise ProtocolError(
-                f"{name} returned {answer!r}: a handler returns nothing, or a Message as its answer"
+                f"{name} returned {answer!r:.80}: a handler returns nothing, or a Message as its answer"
             )
         kind = type(answer).__name__
         if self.protocol.find_message(kind) is not type(answer):
             raise ProtocolError(
-                f"{name} answered with a {kind}, which nobody could find by that name where "
-                f"{self.protocol.__name__} is defined: import or define it there"
+                f"{name} answered with a {kind}, which nobody could find by that name where {protocol} "
+                "is defined: import or define it there"
             )
-        if sender is not None:
-            self.serial += 1
-            self.put(sender, kind, self._encode(answer), self.serial, serial, via)
+        self.put(sender or "", kind, self._encode(answer), self._next_serial(), serial, via)
 
     def _answered(self, serial: int, answer: Message | None) -> None:
         question = self._questions.pop(serial)
         question.timer.cancel()
         self.run(question.then, answer)
 
-    def _not_taken(self, sender: str, body: bytes, serial: int, reason: str) -> None:
+    def _not_taken(self, sender: str, body: bytes, serial: int, why: str) -> None:
+        reason = why if why.startswith("nobody asked") else f"not understood: {why}"
         self.record("drop", sender, size=len(body), serial=serial, reason=reason)
 
     def _encode(self, message: Message) -> bytes:

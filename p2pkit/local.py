@@ -28,7 +28,7 @@ from p2pkit.greeting import TAKEN
 from p2pkit.host import Watch
 from p2pkit.link import Link, Weather
 from p2pkit.message import Message
-from p2pkit.network import Network, check_message
+from p2pkit.network import Network
 from p2pkit.protocol import Protocol
 from p2pkit.reactor import Reactor
 from p2pkit.tcp import Surroundings, TcpHost
@@ -146,7 +146,6 @@ class LocalNetwork(Network):
     # Acting
 
     def tell(self, node: Hashable, message: Message) -> None:
-        check_message(message)
         self._do(self._up(node).tell, message)
         self._raise_errors()
 

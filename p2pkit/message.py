@@ -29,7 +29,7 @@ import typing
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import lru_cache
-from typing import Annotated, Any, Literal, NamedTuple, NoReturn, Self, dataclass_transform
+from typing import Annotated, Any, Literal, NamedTuple, Self, dataclass_transform
 
 import msgspec
 
@@ -90,26 +90,23 @@ class Contact(Message):
 
 
 def encode(message: Message) -> bytes:
-    """Turn a message into the bytes of a frame's body, after checking that they would arrive as
-    the same.
+    """Turn a message into the bytes of a frame's body, after checking that it would arrive the same.
 
     Raises MessageError when a field does not hold what its type says, or the body is above
     MAX_BODY.
     """
-    if not isinstance(message, Message):
-        refuse(message)
     coder = codec(type(message))
     try:
         body = _ENCODER.encode((coder.kind, message))
         same = coder.decode(body)[1] == message
-    except (TypeError, ValueError, RecursionError, OverflowError, msgspec.MsgspecError) as error:
+    except _MISFITS as error:
         raise _wrong_field(message, str(error)) from None
     if not same:
         raise _wrong_field(message, "it would arrive as something else")
     if len(body) > MAX_BODY:
         raise MessageError(
-            f"this {coder.kind} is {len(body):,} bytes on the wire, and a message may have {MAX_BODY:,} "
-            "at most: send it in pieces, or as bytes, which take a third more than their length"
+            f"this {coder.kind} is {len(body):,} bytes on the wire, and {MAX_BODY:,} are allowed: "
+            "send it in pieces, or as bytes, which take a third more than their length"
         )
     return body
 
@@ -119,30 +116,36 @@ def decode(body: bytes, find: Find) -> Message:
 
     Raises NotUnderstood for every other sequence of bytes, with a sentence that says why.
     """
-    try:
-        end = body.find(b'"', 2)
-        cls = find(body[2:end].decode()) if body.startswith(b'["') else None
-        if cls is None:
-            cls = _find_loosely(body, find)
-        coder = codec(cls)
-        message = coder.decode(body)[1]
-        if _ENCODER.encode((coder.kind, message)) != body:
-            _check_spelling(body)
-    except (ValueError, RecursionError, OverflowError, msgspec.MsgspecError) as error:
-        raise NotUnderstood(_shorten(str(error))) from None
-    return message
+    return Decoder(find).decode(body)
 
 
-def refuse(thing: object) -> NoReturn:
-    """Say that `thing` is no message."""
-    if isinstance(thing, type) and issubclass(thing, Message):
-        raise MessageError(
-            f"{thing.__name__} is a class of messages: send one, {thing.__name__}(…)"
-        )
-    raise MessageError(
-        f"{_shorten(repr(thing))} is a {type(thing).__name__}, not a message: make a class for it, "
-        "class Rumor(Message): text: str, and send Rumor('hello')"
-    )
+class Decoder:
+    """Turns bodies into messages. It remembers the classes that `find` has found."""
+
+    def __init__(self, find: Find) -> None:
+        self._find = find
+        self._codecs: dict[bytes, Codec] = {}
+
+    def decode(self, body: bytes) -> Message:
+        """Turn the body of a frame back into a message. Raises NotUnderstood."""
+        try:
+            kind = body[2 : body.find(b'"', 2)]  # as it stands in ["Rumor", …
+            coder = self._codecs.get(kind) or self._look_up(kind, body)
+            message = coder.decode(body)[1]
+            if _ENCODER.encode((coder.kind, message)) != body:
+                _check_spelling(body)
+            return message
+        except _MISFITS as error:
+            raise NotUnderstood(_shorten(str(error))) from None
+
+    def _look_up(self, kind: bytes, body: bytes) -> "Codec":
+        if (cls := self._find(kind.decode())) is not None:
+            return self._codecs.setdefault(kind, codec(cls))
+        # It may be one of ours, written with spaces or escapes in other places than we do.
+        name = _LOOSE.decode(body)[0]
+        if (cls := self._find(name)) is None:
+            raise NotUnderstood(f"no handler for {_shorten(name)}")
+        return codec(cls)
 
 
 class Codec(NamedTuple):
@@ -152,8 +155,14 @@ class Codec(NamedTuple):
     decode: Callable[[bytes], tuple[str, Message]]
 
 
-def _codec(cls: type) -> Codec:
-    """Return the codec of a class of messages, made at its first use."""
+def _codec(cls: type[Message]) -> Codec:
+    """Make the codec of a class of messages. `codec` remembers those it has made."""
+    if not issubclass(cls, Message):
+        what = "a class, not an object of it" if cls is type else f"of type {cls.__name__}"
+        raise MessageError(
+            f"this is {what}, and no message: make a class for it, as in "
+            "class Rumor(Message): text: str, and send Rumor('hello')"
+        )
     try:
         _settle(cls)
         pair = tuple[Literal[cls.__name__], cls]  # type: ignore[name-defined, valid-type]
@@ -163,11 +172,16 @@ def _codec(cls: type) -> Codec:
             f"{cls.__name__}: {error}: define that class before a message is sent"
         ) from None
     except TypeError as error:
+        if isinstance(error, MessageError):
+            raise
         raise MessageError(f"{cls.__name__} cannot travel: {error}") from None
 
 
 # Bounded, because a notebook makes a new class each time that its cell runs.
-codec: Callable[[type[Message]], Codec] = lru_cache(maxsize=4096)(_codec)
+codec: Callable[[type[Message]], Codec] = lru_cache(maxsize=4096)(_codec)  # type: ignore[assignment]
+
+# What msgspec and json raise for values and bytes that do not fit.
+_MISFITS = (TypeError, ValueError, RecursionError, OverflowError, msgspec.MsgspecError)
 
 # Sets are sorted, so that a message has the same bytes in every run.
 _ENCODER = msgspec.json.Encoder(order="deterministic")
@@ -234,7 +248,7 @@ def _wrong_field(message: Message, why: str) -> MessageError:
         try:
             if msgspec.json.decode(_ENCODER.encode(value), type=checked[field.name]) == value:
                 continue
-        except (TypeError, ValueError, RecursionError, OverflowError, msgspec.MsgspecError):
+        except _MISFITS:
             pass
         return MessageError(
             f"{cls.__name__}.{field.name} is declared as {_name(hint)}, and was given "
@@ -253,19 +267,9 @@ def _advice(value: object) -> str:
         return " with more than 64 bits, which others' JSON cannot read: send it as str or bytes"
     if isinstance(value, float) and not math.isfinite(value):
         return " that JSON cannot write: declare float | None, and send None"
-    if isinstance(value, str) and not value.isprintable():
+    if isinstance(value, str) and any("\ud800" <= character <= "\udfff" for character in value):
         return " that is not Unicode text: declare bytes"
     return ""
-
-
-def _find_loosely(body: bytes, find: Find) -> type[Message]:
-    """Find the class of a message that was written with spaces, or escapes, in other places than
-    ours."""
-    kind = _LOOSE.decode(body)[0]
-    cls = find(kind)
-    if cls is None:
-        raise NotUnderstood(f"no handler for {_shorten(kind)}")
-    return cls
 
 
 _LOOSE = msgspec.json.Decoder(tuple[str, msgspec.Raw])

@@ -27,7 +27,7 @@ import networkx as nx
 from p2pkit.errors import NetworkError
 from p2pkit.host import Watch
 from p2pkit.link import Link, Weather
-from p2pkit.message import Message, refuse
+from p2pkit.message import Message
 from p2pkit.protocol import Protocol
 from p2pkit.topology import name_of, named
 from p2pkit.trace import Record, Trace
@@ -295,9 +295,3 @@ def _check_class(protocol: type[Protocol]) -> type[Protocol]:
             f"a network takes the class, {name}, not an object of it: nodes may restart"
         )
     raise NetworkError(f"a network runs a subclass of Protocol, and {protocol!r} is none")
-
-
-def check_message(message: Message) -> None:
-    """Raise MessageError unless `message` is one."""
-    if not isinstance(message, Message):
-        refuse(message)

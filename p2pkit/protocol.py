@@ -66,6 +66,7 @@ class Protocol:
     """What a node does. Subclass it, and override what you need."""
 
     handlers: ClassVar[Mapping[str, Handler]] = {}
+    _host: "Host"  # set by the host; see Unattached
 
     # What happens to a node
 
@@ -231,16 +232,17 @@ class Protocol:
         super().__init_subclass__(**options)
         cls.handlers = _vocabulary(cls)
 
-    @property
-    def _host(self) -> "Host":
-        try:
-            host: Host = self.__dict__["_attached"]
-        except KeyError:
-            raise ProtocolError(
-                f"this {type(self).__name__} is not part of a network yet: do in on_start what needs one, "
-                "and let a network, or testing.alone, make the object from the class"
-            ) from None
-        return host
+
+class Unattached:
+    """What stands in for the host of a protocol that is in no network."""
+
+    def __get__(self, node: Protocol | None, owner: type[Protocol]) -> Self:
+        if node is None:
+            return self
+        raise ProtocolError(
+            f"this {owner.__name__} is not part of a network yet: do in on_start what needs one, "
+            "and let a network, or testing.alone, make the object from the class"
+        )
 
 
 class Timer:
@@ -264,6 +266,9 @@ class Timer:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Timer, (), {"active": self.active, "_forget": None}
+
+
+Protocol._host = Unattached()  # type: ignore[assignment]
 
 
 class Host(ABC):

@@ -170,7 +170,11 @@ class TcpHost(BaseHost):
     ) -> None:
         id = to if isinstance(to, str) else to.id
         connection = via or self.links.get(id)
-        if connection is not None:
+        if connection is not None and connection.is_clear:
+            now = self.reactor.now
+            self.trace.add(now, "send", self.id, id, kind, len(body), serial, body)
+            connection.write(frame(body, serial, reply_to))
+        elif connection is not None:
             self._post(connection, Letter(kind, body, serial, reply_to))
         elif isinstance(to, Contact):
             self._contacts.send(to, Letter(kind, body, serial, reply_to), self.now)
@@ -251,10 +255,9 @@ class TcpHost(BaseHost):
         self.greeter.received(connection, received)
 
     def received(self, connection: Connection, received: Frame) -> None:
-        serial, reply_to, body = received
         if connection.purpose == "contact":
             self._contacts.heard(connection.id, self.now)
-        self.deliver(connection.id, body, serial, reply_to, connection)
+        self.deliver(connection.id, received[2], received[0], received[1], connection)
 
     def offended(self, connection: Connection, why: str) -> None:
         """Somebody broke the rules: this connection ends, and no other."""
@@ -304,10 +307,9 @@ class TcpHost(BaseHost):
 
     def _post(self, connection: Connection, letter: Letter) -> None:
         kind, body, serial, reply_to = letter
-        now, id = self.reactor.now, connection.id
-        self.trace.add(now, "send", self.id, id, kind, len(body), serial, body)
+        self.record("send", connection.id, message=kind, size=len(body), serial=serial, data=body)
         data = frame(body, serial, reply_to)
-        if connection.lane is None and not connection.cut:
+        if connection.is_clear:
             connection.write(data)
         else:
             self._fly(connection, data, letter)
@@ -342,6 +344,7 @@ class TcpHost(BaseHost):
             connection.lane = Lane(link)
         else:
             connection.lane.link = link  # what is under way keeps its place
+        connection.is_clear = connection.lane is None and not connection.cut
 
     def _drop(self, peer: str, letter: Letter, reason: str) -> None:
         kind, body, serial, _ = letter

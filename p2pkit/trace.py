@@ -70,6 +70,9 @@ counted."""
 
 Record = Literal["all", "counts"]
 
+Key = tuple[str, str | None, str | None, str]
+"""What events are counted by: kind, message, reason, node."""
+
 
 class Event(NamedTuple):
     """One thing that happened."""
@@ -115,8 +118,7 @@ class Trace:
         self.record = record
         self.most = 0 if record == "counts" else most
         self._events: list[tuple[Any, ...]] = []
-        self._counts: Counter[tuple[str, str | None, str | None, str]] = Counter()
-        self._bytes: Counter[str] = Counter()
+        self._tallies: dict[Key, list[int]] = {}  # number and bytes of the events not kept
         self.drops: Counter[str] = Counter()  # by reason, always up to date
 
     def add(
@@ -132,13 +134,17 @@ class Trace:
         reason: str | None = None,
     ) -> None:
         """Record one event; the parameters are the fields of `Event`."""
-        if kind == "drop" and reason:
-            self.drops[reason.partition(":")[0]] += 1
         if self.most is None or len(self._events) < self.most:
             self._events.append((time, kind, node, peer, message, size, serial, data, reason))
         else:
-            self._counts[kind, message, reason and reason.partition(":")[0], node] += 1
-            self._bytes[kind] += size
+            cause = reason.partition(":")[0] if reason else None
+            tally = self._tallies.get((kind, message, cause, node))
+            if tally is None:
+                tally = self._tallies[kind, message, cause, node] = [0, 0]
+            tally[0] += 1
+            tally[1] += size
+        if kind == "drop" and reason:
+            self.drops[reason.partition(":")[0]] += 1
 
     # Reading
 
@@ -148,12 +154,12 @@ class Trace:
 
     def __len__(self) -> int:
         """Return the number of events, recorded or only counted."""
-        return len(self._events) + sum(self._counts.values())
+        return len(self._events) + sum(number for number, _ in self._tallies.values())
 
     @property
     def is_complete(self) -> bool:
         """Whether every event was kept."""
-        return not self._counts and self.record == "all"
+        return not self._tallies and self.record == "all"
 
     def where(
         self,
@@ -200,9 +206,9 @@ class Trace:
             if all(want is None or want == have for want, have in zip(wanted, key, strict=True))
         )
 
-    def counts(self) -> "Counter[tuple[str, str | None, str | None, str]]":
+    def counts(self) -> Counter[Key]:
         """Return how many events there were by (kind, message, reason, node)."""
-        counted = self._counts.copy()
+        counted = Counter({key: number for key, (number, _) in self._tallies.items()})
         for event in map(Event._make, islice(self._events, len(self._events))):
             reason = event.reason and event.reason.partition(":")[0]
             counted[event.kind, event.message, reason, event.node] += 1
@@ -211,7 +217,8 @@ class Trace:
     def size(self, kind: str = "send") -> int:
         """Return the sum of the sizes of all messages of a kind of event, in bytes."""
         events = islice(self._events, len(self._events))
-        return self._bytes[kind] + sum(int(event[5]) for event in events if event[1] == kind)
+        kept = sum(int(event[5]) for event in events if event[1] == kind)
+        return kept + sum(size for key, (_, size) in self._tallies.items() if key[0] == kind)
 
     def digest(self) -> str:
         """Return a fingerprint of all events: equal for two runs that went alike, event for

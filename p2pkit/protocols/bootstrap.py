@@ -28,11 +28,12 @@ class Bootstrap(Protocol):
     degree = 4
     most = 8
     told = 8  # contacts in one message
+    pause = 0.2  # seconds between looks around, so that dials under way are answered first
     known: dict[str, Contact]
 
     def on_start(self) -> None:
         self.known = {}
-        self.every(0.5, self.look_around, jitter=0.5)
+        self.every(self.pause, self.look_around, jitter=self.pause)
 
     def on_connect(self, peer: str) -> None:
         others = [Contact(id, self.peers[id]) for id in self.sample(self.told) if id != peer]
@@ -52,7 +53,6 @@ class Bootstrap(Protocol):
     @on(Known)
     def learn(self, news: Known, sender: str) -> None:
         self.known |= {contact.id: contact for contact in news.contacts if contact.id != self.id}
-        self.look_around()
 
     def look_around(self) -> None:
         """Dial as many of the known nodes as there are peers missing."""
