@@ -18,7 +18,7 @@ from typing import Any, Literal, NamedTuple
 from typing import Protocol as Interface
 
 from p2pkit.errors import FrameError
-from p2pkit.framing import HEARTBEAT_FRAME, Frame, FrameReader, frame
+from p2pkit.framing import HEARTBEAT_FRAME, FrameReader, frame
 from p2pkit.link import Lane
 from p2pkit.message import Message, encode
 from p2pkit.reactor import Reactor
@@ -78,8 +78,10 @@ class Owner(Interface):
     reactor: Reactor
 
     def opened(self, connection: "Connection") -> None: ...
-    def greeted(self, connection: "Connection", frame: Frame) -> None: ...
-    def received(self, connection: "Connection", frame: Frame) -> None: ...
+    def greeted(self, connection: "Connection", body: bytes) -> None: ...
+    def deliver(
+        self, sender: str, body: bytes, serial: int, reply_to: int, via: "Connection"
+    ) -> None: ...
     def offended(self, connection: "Connection", why: str) -> None: ...
     def closed(self, connection: "Connection", why: str) -> None: ...
     def slow(self, connection: "Connection") -> None: ...
@@ -92,6 +94,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def __init__(self, owner: Owner, dial: Dial | None = None) -> None:
         self.owner = owner
+        self.reactor = owner.reactor
         self.dial = dial  # None: we were dialled
         self.stage = Stage.GREETING
         self.id = ""  # of the node at the other end, once it has said hello
@@ -102,6 +105,7 @@ class Connection(asyncio.BufferedProtocol):
         self.cut = False
         self.is_clear = True  # nothing troubles what we send
         self.silent = 0  # heartbeats that were due since we last heard anything
+        self.used = False  # for messages, since somebody last looked
         self.quiet = True  # nothing was written since the last heartbeat
         self.flying = 0  # messages that are on their way over a delayed link
         self.reason: str | None = None  # why it ends, if we know
@@ -116,35 +120,39 @@ class Connection(asyncio.BufferedProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
+        self.reactor.begin_turn()
         transport.set_write_buffer_limits(high=PAUSE_UNSENT)
         self.owner.opened(self)
-        self.owner.reactor.end_turn()
+        self.reactor.end_turn()
 
     def get_buffer(self, sizehint: int) -> memoryview:
         return self.reader.buffer()
 
     def buffer_updated(self, nbytes: int) -> None:
         self.silent = 0
+        self.reactor.begin_turn()
         try:
-            for received in self.reader.received(nbytes):
+            for serial, reply_to, body in self.reader.received(nbytes):
                 if self.stage is Stage.READY:
-                    if received.body:
-                        self.owner.received(self, received)
+                    if body:
+                        self.used = True
+                        self.owner.deliver(self.id, body, serial, reply_to, self)
                 elif self.stage is not Stage.CLOSED:
-                    self.owner.greeted(self, received)
+                    self.owner.greeted(self, body)
         except FrameError as error:
             self.owner.offended(self, str(error))
-        self.owner.reactor.end_turn()
+        self.reactor.end_turn()
 
     def eof_received(self) -> bool:
         return False  # close our end too
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self.reactor.begin_turn()
         self.stage = Stage.CLOSED
         self._out.clear()
         gone = "closed by the other side" if exc is None else "reset by the other side"
         self.owner.closed(self, self.reason or gone)
-        self.owner.reactor.end_turn()
+        self.reactor.end_turn()
 
     def pause_writing(self) -> None:
         self.stuck = True
@@ -166,7 +174,7 @@ class Connection(asyncio.BufferedProtocol):
         if self.stage is Stage.CLOSED:
             return
         if not self._out:
-            self.owner.reactor.writers.append(self)
+            self.reactor.writers.append(self)
         self._out.append(data)
         self._unwritten += len(data)
         if self._unwritten > WRITE_NOW:

@@ -69,11 +69,6 @@ class Contacts:
         else:
             self._drop(to.id, letter, f"unreachable: {MAX_WAITING} messages wait for it already")
 
-    def heard(self, id: str, now: float) -> None:
-        """Note that a contact has said something."""
-        if (line := self._lines.get(id)) is not None:
-            line.last_used = now
-
     def ready(self, connection: Connection, now: float) -> None:
         """A connection that was dialled is up: say what waited for it."""
         line = self._lines.setdefault(connection.id, Line())
@@ -95,8 +90,13 @@ class Contacts:
             del self._lines[connection.id]
 
     def close_idle(self, now: float) -> None:
-        """Close what has not been used for a while."""
+        """Close what has not been used for a while; called once every HEARTBEAT seconds."""
         for id, line in list(self._lines.items()):
-            if line.connection is not None and now - line.last_used > CONTACT_IDLE:
+            if line.connection is None:
+                continue
+            if line.connection.used:
+                line.connection.used = False
+                line.last_used = now
+            if now - line.last_used > CONTACT_IDLE:
                 del self._lines[id]
                 line.connection.close("idle")

@@ -10,16 +10,14 @@ three big-endian 32-bit integers. There is no socket here, only bytes:
     >>> data = frame(b"hello", 7) + frame(b"again", 8, reply_to=3)
     >>> reader = FrameReader()
     >>> reader.feed(data[:20])
-    [Frame(serial=7, reply_to=0, body=b'hello')]
+    [(7, 0, b'hello')]
     >>> reader.feed(data[20:])
-    [Frame(serial=8, reply_to=3, body=b'again')]
+    [(8, 3, b'again')]
 
 A frame without a body is a heartbeat: it only says that somebody is there.
 """
 
 import struct
-from typing import NamedTuple
-
 from p2pkit.errors import FrameError
 from p2pkit.message import MAX_BODY
 
@@ -36,15 +34,12 @@ LARGE_BUFFER = 256 * 1024
 MAX_SERIAL = 2**32 - 1
 
 _HEADER = struct.Struct(">III")
+_HEAD = _HEADER.size
+_unpack_header = _HEADER.unpack_from
 
 
-class Frame(NamedTuple):
-    """One message as it travels."""
-
-    serial: int
-    reply_to: int
-    body: bytes
-
+Frame = tuple[int, int, bytes]
+"""One message as it travels: its serial number, that of the question it answers or 0, its body."""
 
 HEARTBEAT_FRAME = _HEADER.pack(0, 0, 0)
 
@@ -95,17 +90,21 @@ class FrameReader:
         Raises FrameError for a frame above the limit, as soon as its header is there; this reader
         is done then.
         """
-        start, view = self._start, self._view
+        start, limit = self._start, self.limit
         end = self._end = self._end + count
-        frames = []
-        while end - start >= _HEADER.size:
-            length, serial, reply_to = _HEADER.unpack_from(view, start)
-            if length > self.limit:
-                raise FrameError(f"a frame of {length:,} bytes, and {self.limit:,} are allowed")
-            stop = start + _HEADER.size + length
+        # Slicing bytes is twice as fast as slicing a view; but what is large is copied only once.
+        view: bytes | memoryview = self._view
+        if end <= LARGE_BUFFER:
+            view = self._view[:end].tobytes()
+        frames: list[Frame] = []
+        while start + _HEAD <= end:
+            length, serial, reply_to = _unpack_header(view, start)
+            if length > limit:
+                raise FrameError(f"a frame of {length:,} bytes, and {limit:,} are allowed")
+            stop = start + _HEAD + length
             if stop > end:
                 break
-            frames.append(Frame(serial, reply_to, view[start + _HEADER.size : stop].tobytes()))
+            frames.append((serial, reply_to, bytes(view[start + _HEAD : stop])))
             start = stop
         self._start = start
         return frames

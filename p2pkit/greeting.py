@@ -13,7 +13,7 @@ from typing import Protocol as Interface
 from p2pkit.address import is_any, is_local, join, split
 from p2pkit.connection import Connection, Dial, Hello, Refusal, Stage
 from p2pkit.errors import HelloError, NetworkError, NotUnderstood
-from p2pkit.framing import HEARTBEAT_FRAME, MAX_FRAME, Frame
+from p2pkit.framing import HEARTBEAT_FRAME, MAX_FRAME
 from p2pkit.message import Contact, decode
 from p2pkit.reactor import Reactor
 
@@ -128,6 +128,7 @@ class Greeter:
             attempt = loop.create_connection(lambda: self._connect(dial), host, port)
             await asyncio.wait_for(attempt, DIAL_TIMEOUT)
         except (OSError, NetworkError) as error:
+            self.node.reactor.begin_turn()
             self.over(dial, reason_of(error))
             self.node.reactor.end_turn()
 
@@ -139,7 +140,7 @@ class Greeter:
             )
         if len(self._attempts) > MAX_WAITING_DIALS:
             raise NetworkError(f"{MAX_WAITING_DIALS} other addresses are waiting to be dialled")
-        now = self.node.reactor.now
+        now = self.node.reactor.time
         self._next_dial = max(now, self._next_dial + 1 / MAX_DIALS)
         if self._next_dial > now:
             await asyncio.sleep(self._next_dial - now)
@@ -159,14 +160,14 @@ class Greeter:
         reactor = self.node.reactor
         reactor.at(reactor.now + HELLO_TIMEOUT, self._time_is_up, connection)
 
-    def received(self, connection: Connection, frame: Frame) -> None:
+    def received(self, connection: Connection, body: bytes) -> None:
         """Take what comes before a connection is ready: a hello, a refusal, the word of the
         smaller id."""
         try:
-            if connection.stage is Stage.OFFERED and not frame.body:
+            if connection.stage is Stage.OFFERED and not body:
                 self._ready(connection)
                 return
-            message = decode(frame.body, _GREETINGS.get)
+            message = decode(body, _GREETINGS.get)
             if isinstance(message, Refusal):
                 connection.reset(f"refused: {message.reason[:200]}")
             elif isinstance(message, Hello) and connection.stage is Stage.GREETING:

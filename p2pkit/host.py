@@ -31,7 +31,8 @@ class Clock(Interface):
     """Time, real or virtual: seconds since the network started."""
 
     @property
-    def now(self) -> float: ...
+    def now(self) -> float:
+        """This moment; it may stand still while a handler runs."""
 
     def at(self, when: float, action: Callable[..., object], *args: Any) -> Callable[[], object]:
         """Call action(*args) at that time, first come first served; return what cancels the
@@ -82,6 +83,7 @@ class BaseHost(Host):
         handlers = protocol.handlers.items()
         self._methods = {kind: getattr(self.node, handler.method) for kind, handler in handlers}
         self._decoder = Decoder({kind: handler.message for kind, handler in handlers}.get)
+        self._answers = Decoder(protocol.find_message)
 
     # What subclasses do
 
@@ -135,19 +137,25 @@ class BaseHost(Host):
             return
         try:
             question = self._question(reply_to, sender) if reply_to else None
-            decoder = Decoder(self.protocol.find_message) if question else self._decoder
-            message = decoder.decode(body)
+            message = (self._answers if question else self._decoder).decode(body)
         except NotUnderstood as error:
             self._not_taken(sender, body, serial, str(error))
             return
         kind = type(message).__name__
         self.trace.add(self.clock.now, "receive", self.id, sender, kind, len(body), serial, body)
-        if question:
+        if question is not None:
             self._answered(reply_to, message)
             return
-        answer = self.run(self._methods[kind], message, sender)
-        if answer is not None:
-            self.run(self._reply, kind, answer, sender, serial, via)
+        if not self.alive:
+            return
+        try:
+            answer = self._methods[kind](message, sender)
+            if answer is not None:
+                self._reply(kind, answer, sender, serial, via)
+            if self._watch is not None:
+                self._look()
+        except BaseException as error:
+            self._blame(error)
 
     def tell(self, message: Message) -> None:
         """Hand a message from outside the network to its handler."""
@@ -208,10 +216,10 @@ class BaseHost(Host):
         return self.clock.now
 
     def send(self, to: str | Contact, message: Message) -> None:
-        self.put(to, type(message).__name__, self._encode(message), self._next_serial(), 0, None)
+        self.put(to, type(message).__name__, self.encoded(message), self._next_serial(), 0, None)
 
     def broadcast(self, message: Message, but: tuple[str, ...]) -> None:
-        kind, body, serial = type(message).__name__, self._encode(message), self._next_serial()
+        kind, body, serial = type(message).__name__, self.encoded(message), self._next_serial()
         for peer in self.peers:
             if peer not in but:
                 self.put(peer, kind, body, serial, 0, None)
@@ -219,7 +227,7 @@ class BaseHost(Host):
     def ask(
         self, to: str | Contact, message: Message, then: Callable[[Any], None], timeout: float
     ) -> None:
-        body, serial = self._encode(message), self._next_serial()
+        body, serial = self.encoded(message), self._next_serial()
         timer = self.after(timeout, self._answered, serial, None)
         whom = to.id if isinstance(to, Contact) else to
         self._questions[serial] = Question(whom, then, timer)
@@ -296,14 +304,17 @@ class BaseHost(Host):
             result = action(*args)
             if self._watch is not None:
                 self._look()
-        except BaseException as error:  # whatever it is, it is the student's, and shall be seen
-            error.add_note(
-                f"at node {self.id}, {self.clock.now:.3f} s after the start, seed {self._seed}"
-            )
-            self.record("error", reason=f"{type(error).__name__}: {error}")
-            self.failed(error)
+        except BaseException as error:
+            self._blame(error)
             return None
         return result
+
+    def _blame(self, error: BaseException) -> None:
+        """Deal with an exception of the student's code: whatever it is, it shall be seen."""
+        now = self.clock.now
+        error.add_note(f"at node {self.id}, {now:.3f} s after the start, seed {self._seed}")
+        self.record("error", reason=f"{type(error).__name__}: {error}")
+        self.failed(error)
 
     def waits(self, action: Callable[..., object], *args: Any) -> bool:
         """Tell whether the node is paused; then the action is kept for when it resumes."""
@@ -350,7 +361,7 @@ class BaseHost(Host):
                 f"{name} answered with a {kind}, which nobody could find by that name where {protocol} "
                 "is defined: import or define it there"
             )
-        self.put(sender or "", kind, self._encode(answer), self._next_serial(), serial, via)
+        self.put(sender or "", kind, self.encoded(answer), self._next_serial(), serial, via)
 
     def _answered(self, serial: int, answer: Message | None) -> None:
         question = self._questions.pop(serial)
@@ -361,7 +372,7 @@ class BaseHost(Host):
         reason = why if why.startswith("nobody asked") else f"not understood: {why}"
         self.record("drop", sender, size=len(body), serial=serial, reason=reason)
 
-    def _encode(self, message: Message) -> bytes:
+    def encoded(self, message: Message) -> bytes:
         """Encode a message, once for a loop that sends the same one to several peers."""
         last, body = self._last
         if message is not last:

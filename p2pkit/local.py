@@ -103,6 +103,7 @@ class LocalNetwork(Network):
         self._activity = threading.Event()
         self._watched = False  # whether `run` waits for activity
         self._closed = False
+        self._last_up: set[str] = set()  # who was up when the network closed
         self._thread = LoopThread("p2pkit network", self._crashed_inside)
         self._reactor: Reactor = self._thread.reactor
         self._changed = asyncio.Event()
@@ -117,7 +118,7 @@ class LocalNetwork(Network):
 
     @property
     def now(self) -> float:
-        return self._end if self._closed else self._reactor.now
+        return self._end if self._closed else self._reactor.time
 
     def _run(self, end: float, until: Callable[[], object] | None) -> bool:
         self._watched = until is not None
@@ -173,11 +174,14 @@ class LocalNetwork(Network):
         return iter(snapshots() if self._closed else self._do(snapshots))
 
     def is_up(self, node: Hashable) -> bool:
-        return self._hosts[self.name(node)].alive
+        name = self.name(node)
+        return name in self._last_up if self._closed else self._hosts[name].alive
 
     def overlay(self) -> "nx.Graph[str]":
         def connections() -> list[tuple[str, list[str]]]:
-            return [(name, list(host.peers)) for name, host in self._hosts.items() if host.alive]
+            return [
+                (name, list(self._hosts[name].peers)) for name in self.names if self.is_up(name)
+            ]
 
         live = connections() if self._closed else self._do(connections)
         graph: nx.Graph[str] = nx.Graph()
@@ -256,7 +260,7 @@ class LocalNetwork(Network):
         try:
             self._thread.do(self._stop_all)
         finally:
-            self._end = self._reactor.now
+            self._end = self._reactor.time
             self._closed = True
             self._thread.close()
             self._pool.close()
@@ -264,6 +268,7 @@ class LocalNetwork(Network):
 
     def _stop_all(self) -> None:
         hosts = list(self._hosts.values())
+        self._last_up = {host.id for host in hosts if host.alive}
         for host in hosts:
             if host.alive and not host.paused:
                 host.stop()
@@ -307,6 +312,7 @@ class LocalNetwork(Network):
 
     async def _launch(self, name: str) -> None:
         host = await self._new_host(name)
+        self._reactor.begin_turn()
         host.start()
         await self._connect(self.graph.edges(name))
 
@@ -316,14 +322,14 @@ class LocalNetwork(Network):
         Raises NetworkError when one cannot be had. One that a protocol has ended again will do.
         """
         todo = [edge for edge in edges if self._is_wanted(*edge)]
-        patience = self._reactor.now + LINK_TIMEOUT
+        patience = self._reactor.time + LINK_TIMEOUT
         while todo:
             turn = asyncio.Semaphore(DIALS_AT_ONCE)
             failures = await asyncio.gather(*(self._dial(turn, *edge) for edge in todo))
             await self._settled(todo, patience)
             left = [(edge, why) for edge, why in zip(todo, failures, strict=True) if why]
             todo = [edge for edge, _ in left if self._is_wanted(*edge)]
-            if todo and self._reactor.now > patience:
+            if todo and self._reactor.time > patience:
                 why = next(why for edge, why in left if edge == todo[0])
                 raise NetworkError(f"{todo[0][0]} cannot connect to {todo[0][1]}: {why}")
 
@@ -333,7 +339,7 @@ class LocalNetwork(Network):
 
     async def _settled(self, edges: list[tuple[str, str]], patience: float) -> None:
         """Wait until both ends of all these edges think the same of their connection."""
-        while self._reactor.now < patience:
+        while self._reactor.time < patience:
             self._changed.clear()
             edges = [(a, b) for a, b in edges if self._is_wanted(a, b) and self._is_half(a, b)]
             if not edges:

@@ -178,6 +178,7 @@ class Node:
     # On the loop's thread
 
     def _send_waiting(self) -> None:
+        self._loop.reactor.begin_turn()
         for kind, body, targets in self._outbox.take():
             self._tcp.serial += 1
             for peer in targets():

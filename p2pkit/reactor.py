@@ -30,6 +30,7 @@ class Reactor:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
         self.epoch = perf_counter()
+        self.now = 0.0  # seconds since the epoch when this turn began: it stands still during a turn
         self.writers: list[Writer] = []
         self._queue: list[list[Any]] = []  # [when, serial, action or None, arguments], as a heap
         self._serial = count()
@@ -37,9 +38,13 @@ class Reactor:
         self._ringing = False
 
     @property
-    def now(self) -> float:
-        """Seconds since the epoch; the same in all processes that share it."""
+    def time(self) -> float:
+        """Seconds since the epoch, at this very moment; the same in all processes that share it."""
         return perf_counter() - self.epoch
+
+    def begin_turn(self) -> None:
+        """Look at the clock. Every callback from the loop begins like this."""
+        self.now = perf_counter() - self.epoch
 
     def at(self, when: float, action: Callable[..., object], *args: Any) -> Callable[[], object]:
         """Call action(*args) at a time, first come first served; return what cancels the call."""
@@ -55,8 +60,9 @@ class Reactor:
 
     def begin(self) -> None:
         """Set the clock to 0. What is due already keeps its distance from now."""
-        passed = self.now
+        passed = self.time
         self.epoch += passed
+        self.now = 0.0
         for entry in self._queue:
             entry[0] -= passed
 
@@ -77,15 +83,15 @@ class Reactor:
     def _set_alarm(self) -> None:
         if self._alarm is not None:
             self._alarm.cancel()
-        wait = max(0.0, self._queue[0][0] - self.now)
+        wait = max(0.0, self._queue[0][0] - self.time)
         self._alarm = self.loop.call_later(wait, self._ring)
 
     def _ring(self) -> None:
         self._alarm = None
         self._ringing = True
-        now = self.now
+        self.begin_turn()
         try:
-            while self._queue and self._queue[0][0] <= now:
+            while self._queue and self._queue[0][0] <= self.now:
                 _, _, action, args = heapq.heappop(self._queue)
                 if action is not None:
                     action(*args)

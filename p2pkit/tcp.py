@@ -17,11 +17,11 @@ from p2pkit.address import split
 from p2pkit.connection import Connection, Dial, Stage
 from p2pkit.contacts import Contacts, Letter
 from p2pkit.errors import NetworkError
-from p2pkit.framing import Frame, frame
+from p2pkit.framing import MAX_SERIAL, frame
 from p2pkit.greeting import TAKEN, Greeter, reason_of
 from p2pkit.host import BaseHost, Watch
 from p2pkit.link import Lane, Link, Weather
-from p2pkit.message import Contact
+from p2pkit.message import Contact, Message
 from p2pkit.protocol import Protocol
 from p2pkit.reactor import Reactor
 from p2pkit.trace import Trace
@@ -126,6 +126,7 @@ class TcpHost(BaseHost):
 
     async def leave(self) -> None:
         """Say goodbye: what was said is delivered, then connections are closed."""
+        self.reactor.begin_turn()
         self.stop()
         self.links.clear()
         for connection in list(self.connections):
@@ -133,8 +134,8 @@ class TcpHost(BaseHost):
         self.reactor.end_turn()
         if self.alive:
             self.end("leave")
-        patience = self.now + LEAVE_TIMEOUT
-        while self.connections and self.now < patience:
+        patience = self.reactor.time + LEAVE_TIMEOUT
+        while self.connections and self.reactor.time < patience:
             await asyncio.sleep(0.005)
         self.close("left")
 
@@ -170,16 +171,24 @@ class TcpHost(BaseHost):
     ) -> None:
         id = to if isinstance(to, str) else to.id
         connection = via or self.links.get(id)
-        if connection is not None and connection.is_clear:
-            now = self.reactor.now
-            self.trace.add(now, "send", self.id, id, kind, len(body), serial, body)
-            connection.write(frame(body, serial, reply_to))
-        elif connection is not None:
+        if connection is not None:
             self._post(connection, Letter(kind, body, serial, reply_to))
         elif isinstance(to, Contact):
             self._contacts.send(to, Letter(kind, body, serial, reply_to), self.now)
         else:
             self._drop(id, Letter(kind, body, serial, reply_to), "no such peer")
+
+    def send(self, to: str | Contact, message: Message) -> None:
+        """Send a message: in most cases to a peer that nothing troubles, so that goes the short way."""
+        connection = self.links.get(to) if isinstance(to, str) else None
+        if connection is None or not connection.is_clear:
+            super().send(to, message)
+            return
+        body = self.encoded(message)
+        serial = self.serial = self.serial + 1 if self.serial < MAX_SERIAL else 1
+        kind, time = message.__class__.__name__, self.reactor.now
+        self.trace.add(time, "send", self.id, connection.id, kind, len(body), serial, body)
+        connection.write(frame(body, serial))
 
     def work(
         self, function: Callable[..., Any], *args: Any, then: Callable[[Any], None], takes: float
@@ -251,13 +260,8 @@ class TcpHost(BaseHost):
         if self.paused or self.deaf:
             connection.transport.pause_reading()
 
-    def greeted(self, connection: Connection, received: Frame) -> None:
-        self.greeter.received(connection, received)
-
-    def received(self, connection: Connection, received: Frame) -> None:
-        if connection.purpose == "contact":
-            self._contacts.heard(connection.id, self.now)
-        self.deliver(connection.id, received[2], received[0], received[1], connection)
+    def greeted(self, connection: Connection, body: bytes) -> None:
+        self.greeter.received(connection, body)
 
     def offended(self, connection: Connection, why: str) -> None:
         """Somebody broke the rules: this connection ends, and no other."""
@@ -382,6 +386,7 @@ class TcpHost(BaseHost):
         self._contacts.close_idle(self.now)
 
     def _worked(self, future: Future[Any], then: Callable[[Any], None]) -> None:
+        self.reactor.begin_turn()
         if not self.waits(self._worked, future, then):
             self.run(lambda: then(future.result()))
         self.reactor.end_turn()

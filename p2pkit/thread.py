@@ -45,6 +45,7 @@ class LoopThread:
         answer: Future[T] = Future()
 
         def call() -> None:
+            self.reactor.begin_turn()
             try:
                 answer.set_result(function(*args))
             except BaseException as error:  # it is raised again in the thread that waits

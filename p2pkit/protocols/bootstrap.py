@@ -25,7 +25,7 @@ class Known(Message):
 class Bootstrap(Protocol):
     """Find `degree` peers, and take up to `most`, starting from one seed."""
 
-    degree = 4
+    degree = 3  # so that most have room for newcomers, as every connection counts at both its ends
     most = 8
     told = 8  # contacts in one message
     pause = 0.2  # seconds between looks around, so that dials under way are answered first
