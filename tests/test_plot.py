@@ -20,7 +20,7 @@ from p2pkit import plot
 from p2pkit.errors import NodeDown, TopologyError, TraceError
 from p2pkit.message import Message
 from p2pkit.plot import style
-from p2pkit.plot.topology import positions
+from p2pkit.plot.layout import positions
 from p2pkit.stats import arrivals, started
 from p2pkit.topology import TOPOLOGIES, build, named
 from p2pkit.trace import Trace
@@ -653,7 +653,7 @@ def test_a_plot_is_a_function_even_after_its_module_was_imported():
     program = """
 import p2pkit.plot.topology, p2pkit.plot.spread, p2pkit.plot.style
 from p2pkit import plot
-from p2pkit.plot.topology import positions
+from p2pkit.plot.layout import positions
 print(type(plot.topology).__name__, type(plot.spread).__name__, type(plot.style).__name__)
 """
     assert run(program) == "function function module"
