@@ -85,6 +85,7 @@ class Owner(Interface):
     def offended(self, connection: "Connection", why: str) -> None: ...
     def closed(self, connection: "Connection", why: str) -> None: ...
     def slow(self, connection: "Connection") -> None: ...
+    def listen_to_peers(self) -> None: ...
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -160,7 +161,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def resume_writing(self) -> None:
         self.stuck = False
-        self.transport.resume_reading()
+        self.owner.listen_to_peers()  # unless the node is paused
 
     # What its node calls
 

@@ -18,6 +18,8 @@ A frame without a body is a heartbeat: it only says that somebody is there.
 """
 
 import struct
+from collections.abc import Iterator
+
 from p2pkit.errors import FrameError
 from p2pkit.message import MAX_BODY
 
@@ -83,31 +85,29 @@ class FrameReader:
             self._make_room()
         return self._view[self._end :]
 
-    def received(self, count: int) -> list[Frame]:
-        """Take in `count` bytes that were written into `buffer`, and return the frames that are
+    def received(self, count: int) -> Iterator[Frame]:
+        """Take in `count` bytes that were written into `buffer`, and yield the frames that are
         whole now.
 
         Raises FrameError for a frame above the limit, as soon as its header is there; this reader
         is done then.
         """
-        start, limit = self._start, self.limit
+        start = self._start
         end = self._end = self._end + count
         # Slicing bytes is twice as fast as slicing a view; but what is large is copied only once.
         view: bytes | memoryview = self._view
         if end <= LARGE_BUFFER:
             view = self._view[:end].tobytes()
-        frames: list[Frame] = []
         while start + _HEAD <= end:
             length, serial, reply_to = _unpack_header(view, start)
-            if length > limit:
-                raise FrameError(f"a frame of {length:,} bytes, and {limit:,} are allowed")
+            if length > self.limit:
+                raise FrameError(f"a frame of {length:,} bytes, and {self.limit:,} are allowed")
             stop = start + _HEAD + length
             if stop > end:
                 break
-            frames.append((serial, reply_to, bytes(view[start + _HEAD : stop])))
-            start = stop
-        self._start = start
-        return frames
+            body = bytes(view[start + _HEAD : stop])
+            self._start = start = stop
+            yield serial, reply_to, body  # and whoever takes it may change the limit for the next
 
     def feed(self, data: bytes) -> list[Frame]:
         """Take in some bytes, and return the frames that are whole now. Raises FrameError like

@@ -9,19 +9,20 @@ call `deliver`, `peer_up` and `peer_down` when something comes in:
     handler   <--call--     BaseHost  <--deliver--    sockets, or the simulated network
 """
 
-import copy
 import json
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from random import Random
 from types import MappingProxyType
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 from typing import Protocol as Interface
 
-from p2pkit.errors import NodeDown, NotUnderstood, ProtocolError
+from p2pkit.disk import Disk
+from p2pkit.errors import NotUnderstood, ProtocolError
 from p2pkit.framing import MAX_SERIAL
 from p2pkit.message import Contact, Decoder, Message, encode
 from p2pkit.protocol import Host, Protocol, Timer
+from p2pkit.snapshot import copied
 from p2pkit.trace import Trace
 
 Watch = Callable[[Any], Mapping[str, Any]]
@@ -159,8 +160,6 @@ class BaseHost(Host):
 
     def tell(self, message: Message) -> None:
         """Hand a message from outside the network to its handler."""
-        if self.waits(self.tell, message):
-            return
         body = encode(message)
         kind = type(message).__name__
         handler = self.protocol.handlers.get(kind)
@@ -173,6 +172,8 @@ class BaseHost(Host):
                 f"{self.id} handles another class of the name {kind}: run the cell, or the import, that "
                 f"defines {self.protocol.__name__} once more, after the one that defines {kind}"
             )
+        if self.waits(self.tell, message):
+            return
         self.record("receive", message=kind, size=len(body), data=body)
         self.run(self._methods[kind], message, None)
 
@@ -324,17 +325,11 @@ class BaseHost(Host):
 
     def snapshot(self) -> Protocol:
         """Return a copy of the node as it is now, to look at."""
-        showcase = ShowCase(self)
-        seen = object.__new__(type(self.node))
-        memo = {id(self.node): seen, id(self): showcase}
-        try:
-            seen.__dict__.update(copy.deepcopy(self.node.__dict__, memo))
-        except TypeError as error:
-            raise ProtocolError(
-                f"the state of {self.id} cannot be copied to look at it ({error}): keep plain data in "
-                "the attributes of a protocol"
-            ) from None
-        return seen
+        return copied(self)
+
+    def disk_copy(self) -> Disk | None:
+        """Return what is on the disk, if it has ever been used."""
+        return None
 
     def _next_serial(self) -> int:
         self.serial = self.serial + 1 if self.serial < MAX_SERIAL else 1
@@ -395,22 +390,6 @@ class BaseHost(Host):
         if state != self._state:
             self._state = state
             self.record("state", data=json.dumps(state, default=repr).encode())
-
-
-class ShowCase:
-    """The host of a copy: it knows what the node knew, and does nothing."""
-
-    def __init__(self, host: BaseHost) -> None:
-        self.id, self.now, self.contact = host.id, host.now, host.contact
-        self.peers = host.peers
-        self.alive = host.alive
-        self._host: BaseHost | None = host
-
-    def __getattr__(self, name: str) -> NoReturn:
-        raise NodeDown(
-            f"this is a copy of {self.id}, to look at, and it has no {name}: use net.tell or net.call, "
-            "and the node itself will act"
-        )
 
 
 def _check_seconds(what: str, seconds: float, *, above: bool = False) -> None:

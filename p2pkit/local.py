@@ -22,7 +22,6 @@ from typing import Any, TypeVar
 import networkx as nx
 
 from p2pkit import descriptors
-from p2pkit.disk import DiskDrawer
 from p2pkit.errors import NetworkError, NodeDown
 from p2pkit.greeting import TAKEN
 from p2pkit.host import Watch
@@ -31,6 +30,7 @@ from p2pkit.message import Message
 from p2pkit.network import Network
 from p2pkit.protocol import Protocol
 from p2pkit.reactor import Reactor
+from p2pkit.storage import DiskDrawer
 from p2pkit.tcp import Surroundings, TcpHost
 from p2pkit.thread import LoopThread
 from p2pkit.topology import name_of
@@ -197,6 +197,7 @@ class LocalNetwork(Network):
         self._do(self._up(node).crash)
 
     def restart(self, node: Hashable) -> None:
+        self._need_open()
         name = self.name(node)
         if self._hosts[name].alive:
             raise NetworkError(f"{name} is running: crash it before it can restart")
@@ -213,6 +214,7 @@ class LocalNetwork(Network):
         self._raise_errors()
 
     def join(self, node: Hashable, to: Hashable | Iterable[Hashable] = ()) -> None:
+        self._need_open()
         name = name_of(node)
         if name in self.graph:
             raise NetworkError(f"there is a {name} already: net.restart starts it again")

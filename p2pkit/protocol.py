@@ -26,40 +26,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from difflib import get_close_matches
 from random import Random
-from types import ModuleType
-from typing import Any, ClassVar, NamedTuple, Self, TypeVar
+from typing import Any, ClassVar, Self
 
 from p2pkit.errors import ProtocolError
 from p2pkit.message import Contact, Message
+from p2pkit.vocabulary import Handler, find, on, vocabulary
 
-Function = TypeVar("Function", bound=Callable[..., Any])
-
-
-def on(kind: type[Message]) -> Callable[[Function], Function]:
-    """Mark a method as the handler of a kind of messages: it is called as method(message, sender).
-
-    The sender is a peer's id, or None when the message was told from outside with `net.tell`. A
-    message that the handler returns goes back to a sender that used `ask`.
-    """
-    if not (isinstance(kind, type) and issubclass(kind, Message)):
-        what = getattr(kind, "__name__", kind)
-        raise ProtocolError(
-            f"@on({what}): write the class of the messages it handles, as in @on(Rumor)"
-        )
-
-    def mark(function: Function) -> Function:
-        marks: tuple[type[Message], ...] = getattr(function, "handles", ())
-        function.handles = (*marks, kind)  # type: ignore[attr-defined]
-        return function
-
-    return mark
-
-
-class Handler(NamedTuple):
-    """One entry of a protocol's vocabulary."""
-
-    message: type[Message]
-    method: str
+__all__ = ["Host", "Protocol", "Timer", "on"]
 
 
 class Protocol:
@@ -221,16 +194,11 @@ class Protocol:
         """
         if kind in cls.handlers:
             return cls.handlers[kind].message
-        for base in cls.__mro__:
-            for names in _scopes(base):
-                found = names.get(kind)
-                if isinstance(found, type) and issubclass(found, Message):
-                    return found
-        return None
+        return find(kind, cls.__mro__[: cls.__mro__.index(Protocol)])
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        cls.handlers = _vocabulary(cls)
+        cls.handlers = vocabulary(cls)
 
 
 class Unattached:
@@ -325,74 +293,8 @@ class Host(ABC):
     def log(self, text: str) -> None: ...
 
 
-def _vocabulary(cls: type[Protocol]) -> dict[str, Handler]:
-    """Collect the handlers of a class and its bases, the nearer class going first.
-
-    A subclass overrides a handler by its method's name, with or without another @on, or by its
-    message's.
-    """
-    table: dict[str, Handler] = {}
-    for base in reversed(cls.__mro__):
-        own: dict[str, Handler] = {}
-        for method, function in vars(base).items():
-            if kinds := getattr(function, "handles", ()):
-                table = {kind: old for kind, old in table.items() if old.method != method}
-            for kind in kinds:
-                if (twin := own.get(kind.__name__)) is not None:
-                    raise ProtocolError(
-                        f"{base.__name__} has two handlers for {kind.__name__}, {twin.method} and {method}: "
-                        "a message is handled once, so make them one"
-                    )
-                own[kind.__name__] = Handler(kind, method)
-        table |= own
-    for handler in table.values():
-        _check_handler(cls, handler)
-    return table
-
-
-def _check_handler(cls: type[Protocol], handler: Handler) -> None:
-    function = getattr(cls, handler.method)
-    name = f"{cls.__name__}.{handler.method}"
-    if inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(function):
-        raise ProtocolError(
-            f"{name} waits (async or yield), and a handler never does: use after, or ask"
-        )
-    try:
-        inspect.signature(function).bind(None, None, None)
-    except TypeError:
-        raise ProtocolError(
-            f"{name} must take (self, message, sender), as handlers are called so"
-        ) from None
-
-
 def _is_parameter(cls: type[Protocol], name: str) -> bool:
     if name.startswith("_") or hasattr(Protocol, name):
         return False
     value = inspect.getattr_static(cls, name)
     return not callable(value) and not isinstance(value, property | classmethod | staticmethod)
-
-
-def _scopes(base: type) -> Iterable[Mapping[str, Any]]:
-    """Yield the names that code in a class can see: the class's own, its functions', its module's,
-    and those of modules which that one imported."""
-    if base.__module__ == __name__ or base is object:
-        return
-    yield vars(base)
-    for function in vars(base).values():
-        function = inspect.unwrap(function) if callable(function) else None
-        if not inspect.isfunction(function):
-            continue
-        cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=False)
-        yield {name: cell.cell_contents for name, cell in cells if _is_filled(cell)}
-        yield function.__globals__
-        for name in function.__code__.co_names:
-            if isinstance(module := function.__globals__.get(name), ModuleType):
-                yield vars(module)
-
-
-def _is_filled(cell: Any) -> bool:
-    try:
-        cell.cell_contents  # noqa: B018
-    except ValueError:
-        return False
-    return True

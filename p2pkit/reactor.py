@@ -90,8 +90,9 @@ class Reactor:
         self._alarm = None
         self._ringing = True
         self.begin_turn()
+        first_new = next(self._serial)  # what is added now waits for the next turn: others live too
         try:
-            while self._queue and self._queue[0][0] <= self.now:
+            while self._queue and self._queue[0][0] <= self.now and self._queue[0][1] < first_new:
                 _, _, action, args = heapq.heappop(self._queue)
                 if action is not None:
                     action(*args)

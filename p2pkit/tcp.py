@@ -7,7 +7,7 @@ hosts of a process live on one event loop, and everything here runs on that loop
 
 import asyncio
 import secrets
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from random import Random
@@ -16,6 +16,7 @@ from typing import Any
 from p2pkit.address import split
 from p2pkit.connection import Connection, Dial, Stage
 from p2pkit.contacts import Contacts, Letter
+from p2pkit.disk import Disk
 from p2pkit.errors import NetworkError
 from p2pkit.framing import MAX_SERIAL, frame
 from p2pkit.greeting import TAKEN, Greeter, reason_of
@@ -55,7 +56,7 @@ class Surroundings:
     seed: int = 0
     weather: Weather = field(default_factory=Weather)
     remote: bool = False  # whether protocols may dial other machines
-    open_disk: Callable[[str, type[Protocol]], MutableMapping[str, Any]] | None = None
+    open_disk: Callable[[str, type[Protocol]], Disk] | None = None
     pool: Callable[[], Executor] | None = None
     failed: Callable[["TcpHost", BaseException], None] = (
         _nothing  # a protocol's own code has raised
@@ -96,7 +97,7 @@ class TcpHost(BaseHost):
             lambda dial: self.greeter.dial(dial, trusted=False), self._post, self._drop
         )
         self._server: asyncio.Server | None = None
-        self._disk: MutableMapping[str, Any] | None = None
+        self._disk: Disk | None = None
         self._link_dice = Random(f"{around.seed} {id} links")
         self._cancel_beat: Callable[[], object] = _nothing
 
@@ -149,8 +150,9 @@ class TcpHost(BaseHost):
         for connection in list(self.connections):
             connection.reset(reason)
         self.links.clear()
-        if (close_disk := getattr(self._disk, "close", None)) is not None:
-            close_disk()
+        if self._disk is not None:
+            open_disk, self._disk = self._disk, self._disk.copy()  # which can still be looked at
+            open_disk.close()
 
     # What a protocol asks for
 
@@ -159,12 +161,15 @@ class TcpHost(BaseHost):
         return Contact(self.id, self.address)
 
     @property
-    def disk(self) -> MutableMapping[str, Any]:
+    def disk(self) -> Disk:
         if self._disk is None:
             if self.around.open_disk is None:
                 raise NetworkError(f"{self.id} has no disk")
             self._disk = self.around.open_disk(self.id, self.protocol)
         return self._disk
+
+    def disk_copy(self) -> Disk | None:
+        return None if self._disk is None else self._disk.copy()
 
     def put(
         self, to: str | Contact, kind: str, body: bytes, serial: int, reply_to: int, via: Any
@@ -218,7 +223,9 @@ class TcpHost(BaseHost):
         return await self.greeter.dial(Dial(address, expected, "peer"), trusted=True)
 
     def hang_up(self, peer: str) -> None:
-        connection = self.links.pop(peer)
+        connection = self.links.pop(peer, None)
+        if connection is None:
+            return  # asked for already
         connection.close("closed here")
         self.reactor.at(
             self.now, self.peer_down, peer, "closed here"
@@ -342,7 +349,7 @@ class TcpHost(BaseHost):
         weather = self.around.weather
         connection.cut = weather.is_cut(self.id, connection.id)
         link = weather.between(self.id, connection.id)
-        if link in _UNTROUBLED:
+        if link in _UNTROUBLED and not connection.flying:
             connection.lane = None
         elif connection.lane is None:
             connection.lane = Lane(link)

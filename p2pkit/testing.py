@@ -10,7 +10,7 @@ of.
 """
 
 import heapq
-from collections.abc import Callable, Iterable, MutableMapping
+from collections.abc import Callable, Iterable
 from itertools import count
 from types import TracebackType
 from typing import Any, Generic, NamedTuple, Self, TypeVar
@@ -141,7 +141,7 @@ class Bench(BaseHost, Generic[P]):
         return Contact(self.id, f"{self.id}:0")
 
     @property
-    def disk(self) -> MutableMapping[str, Any]:
+    def disk(self) -> Disk:
         return Disk(self._stored, self.protocol.find_message)
 
     def put(
