@@ -14,7 +14,8 @@ from p2pkit.errors import NetworkError
 def split(address: str) -> tuple[str, int]:
     """Split an address into host and port. Raises NetworkError for anything that is none."""
     host, colon, port = address.rpartition(":")
-    if not (colon and host and port.isascii() and port.isdigit() and int(port) < 65536):
+    is_number = port.isascii() and port.isdigit() and len(port) <= 5
+    if not (colon and host and is_number and int(port) < 65536):
         raise NetworkError(f"{address[:80]!r} is no address: write host:port, as in 127.0.0.1:8001")
     return host.removeprefix("[").removesuffix("]"), int(port)
 

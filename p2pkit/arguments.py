@@ -73,7 +73,9 @@ def variant(base: type[Protocol], settings: Iterable[str]) -> type[Protocol]:
     for name, value in values.items():
         usual = getattr(base, name)
         if isinstance(usual, int | float) and not isinstance(value, int | float):
-            raise P2PKitError(f"{base.__name__}.{name} is a number, as in {name}={usual}, not {value!r}")
+            raise P2PKitError(
+                f"{base.__name__}.{name} is a number, as in {name}={usual}, not {value!r}"
+            )
     return changed
 
 
@@ -113,7 +115,8 @@ def _from_file(path: Path) -> ModuleType:
             raise P2PKitError(f"{path.name} has the name of another module: call it something else")
         return loaded
     spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     if str(path.parent) not in sys.path:
         sys.path.insert(0, str(path.parent))
@@ -159,7 +162,9 @@ def _check_kind(name: str, value: Any, *, wants_bool: bool) -> None:
         if wants_bool and not isinstance(part, bool):
             raise P2PKitError(f"{name} of a link is True or False, not {part!r}")
         if not wants_bool and (isinstance(part, bool) or not isinstance(part, int | float)):
-            raise P2PKitError(f"{name} of a link is a number, or for latency LOW..HIGH, not {part!r}")
+            raise P2PKitError(
+                f"{name} of a link is a number, or for latency LOW..HIGH, not {part!r}"
+            )
 
 
 # Messages
@@ -180,7 +185,9 @@ def message(spoken: type[Protocol], words: list[str]) -> Message:
     given = _by_field(kind.__name__, names, words[1:])
     for field in every:
         if field.name not in given and field.default is field.default_factory is MISSING:
-            raise P2PKitError(f"{kind.__name__} has the fields {', '.join(names)}: say {field.name}")
+            raise P2PKitError(
+                f"{kind.__name__} has the fields {', '.join(names)}: say {field.name}"
+            )
     hints = typing.get_type_hints(kind, localns={kind.__name__: kind}, include_extras=True)
     return kind(**{name: _converted(text, hints[name]) for name, text in given.items()})
 

@@ -64,6 +64,9 @@ class Stage(Enum):
     CLOSED = auto()
 
 
+_READY, _CLOSED = Stage.READY, Stage.CLOSED  # found faster, where it counts
+
+
 class Dial(NamedTuple):
     """An attempt to connect to somebody."""
 
@@ -134,11 +137,11 @@ class Connection(asyncio.BufferedProtocol):
         self.reactor.begin_turn()
         try:
             for serial, reply_to, body in self.reader.received(nbytes):
-                if self.stage is Stage.READY:
+                if self.stage is _READY:
                     if body:
                         self.used = True
                         self.owner.deliver(self.id, body, serial, reply_to, self)
-                elif self.stage is not Stage.CLOSED:
+                elif self.stage is not _CLOSED:
                     self.owner.greeted(self, body)
         except FrameError as error:
             self.owner.offended(self, str(error))
@@ -172,7 +175,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def write(self, data: bytes) -> None:
         """Write a frame, at the end of this turn."""
-        if self.stage is Stage.CLOSED:
+        if self.stage is _CLOSED:
             return
         if not self._out:
             self.reactor.writers.append(self)
@@ -183,7 +186,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def flush(self) -> None:
         """Write what has gathered."""
-        if self.stage is Stage.CLOSED or not self._out:
+        if self.stage is _CLOSED or not self._out:
             return
         data = self._out[0] if len(self._out) == 1 else b"".join(self._out)
         self._out.clear()
@@ -215,7 +218,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def close(self, reason: str) -> None:
         """End the connection after everything that was said on it, delayed messages included."""
-        if self.stage is Stage.CLOSED or self._leaving:
+        if self.stage is _CLOSED or self._leaving:
             return
         self.reason = reason
         self._leaving = True
@@ -232,7 +235,7 @@ class Connection(asyncio.BufferedProtocol):
     def reset(self, reason: str) -> None:
         """End the connection at once, dropping what waits, and let the other side know by a TCP
         reset."""
-        if self.stage is Stage.CLOSED:
+        if self.stage is _CLOSED:
             return
         self.reason = reason
         self.stage = Stage.CLOSED

@@ -17,6 +17,8 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 from typing import Protocol as Interface
 
+import msgspec
+
 from p2pkit.disk import Disk
 from p2pkit.errors import NotUnderstood, ProtocolError
 from p2pkit.framing import MAX_SERIAL
@@ -75,7 +77,7 @@ class BaseHost(Host):
         self.serial = serial  # of the last message that went out
         self._seed = seed
         self._watch = watch
-        self._state: Mapping[str, Any] = {}
+        self._state = b"{}"  # what `watch` said last
         self._questions: dict[int, Question] = {}
         self._held: list[
             tuple[Callable[..., object], tuple[Any, ...]]
@@ -217,10 +219,10 @@ class BaseHost(Host):
         return self.clock.now
 
     def send(self, to: str | Contact, message: Message) -> None:
-        self.put(to, type(message).__name__, self.encoded(message), self._next_serial(), 0, None)
+        self.put(to, type(message).__name__, self.encoded(message), self.next_serial(), 0, None)
 
     def broadcast(self, message: Message, but: tuple[str, ...]) -> None:
-        kind, body, serial = type(message).__name__, self.encoded(message), self._next_serial()
+        kind, body, serial = type(message).__name__, self.encoded(message), self.next_serial()
         for peer in self.peers:
             if peer not in but:
                 self.put(peer, kind, body, serial, 0, None)
@@ -228,8 +230,8 @@ class BaseHost(Host):
     def ask(
         self, to: str | Contact, message: Message, then: Callable[[Any], None], timeout: float
     ) -> None:
-        body, serial = self.encoded(message), self._next_serial()
-        timer = self.after(timeout, self._answered, serial, None)
+        body, serial = self.encoded(message), self.next_serial()
+        timer = self.after(timeout, self._too_late, serial)
         whom = to.id if isinstance(to, Contact) else to
         self._questions[serial] = Question(whom, then, timer)
         self.put(to, type(message).__name__, body, serial, 0, None)
@@ -251,14 +253,14 @@ class BaseHost(Host):
         _check_seconds("every", seconds, above=True)
         _check_seconds("jitter", jitter)
         timer = Timer()
-        start = self.clock.now
+        start, turn, late = self.clock.now, 0, 0.0
 
         def set_next() -> None:
-            turns = int(
-                (self.clock.now - start) / seconds + 1e-9
-            )  # those that a pause has eaten are over
+            nonlocal turn, late
+            now = self.clock.now
+            turn = 1 + max(turn, int((now - late - start) / seconds))  # a pause eats some turns
             late = self.random.random() * jitter if jitter else 0.0
-            self._arm(timer, start + (turns + 1) * seconds + late, ring)
+            self._arm(timer, max(now, start + turn * seconds + late), ring)
 
         def ring() -> None:
             set_next()
@@ -331,7 +333,7 @@ class BaseHost(Host):
         """Return what is on the disk, if it has ever been used."""
         return None
 
-    def _next_serial(self) -> int:
+    def next_serial(self) -> int:
         self.serial = self.serial + 1 if self.serial < MAX_SERIAL else 1
         return self.serial
 
@@ -356,12 +358,15 @@ class BaseHost(Host):
                 f"{name} answered with a {kind}, which nobody could find by that name where {protocol} "
                 "is defined: import or define it there"
             )
-        self.put(sender or "", kind, self.encoded(answer), self._next_serial(), serial, via)
+        self.put(sender or "", kind, self.encoded(answer), self.next_serial(), serial, via)
 
     def _answered(self, serial: int, answer: Message | None) -> None:
         question = self._questions.pop(serial)
         question.timer.cancel()
         self.run(question.then, answer)
+
+    def _too_late(self, serial: int) -> None:
+        self._questions.pop(serial).then(None)
 
     def _not_taken(self, sender: str, body: bytes, serial: int, why: str) -> None:
         reason = why if why.startswith("nobody asked") else f"not understood: {why}"
@@ -386,10 +391,14 @@ class BaseHost(Host):
         """Record what `watch` says of the node, if that has changed."""
         if self._watch is None:
             return
-        state = dict(self._watch(self.node))
+        state = _STATE.encode(dict(self._watch(self.node)))
         if state != self._state:
             self._state = state
-            self.record("state", data=json.dumps(state, default=repr).encode())
+            self.record("state", data=state)
+
+
+# Sets are sorted, for a trace shall be the same in every run; what JSON has no word for is its repr.
+_STATE = msgspec.json.Encoder(enc_hook=repr, order="deterministic")
 
 
 def _check_seconds(what: str, seconds: float, *, above: bool = False) -> None:

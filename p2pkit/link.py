@@ -43,6 +43,14 @@ class Link:
     ordered: bool = True
 
     def __post_init__(self) -> None:
+        try:
+            self._check()
+        except TypeError:
+            raise ValueError(
+                f"{self}: numbers are needed, and for a range of latencies a tuple, (low, high)"
+            ) from None
+
+    def _check(self) -> None:
         for name in ("loss", "duplicate"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(

@@ -78,6 +78,14 @@ class Message:
         except NameError:
             pass  # a field's class is defined further down the file: `codec` looks again
 
+    def __lt__(self, other: "Message") -> bool:
+        """Order messages by their bytes, so that a set of them can be sent, and looped over,
+        sorted."""
+        if not isinstance(other, Message):
+            return NotImplemented
+        mine, others = ((type(one).__name__, one) for one in (self, other))
+        return _ENCODER.encode(mine) < _ENCODER.encode(others)
+
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         return self  # nothing in it can change, so a copy would be a waste
 
@@ -98,7 +106,10 @@ def encode(message: Message) -> bytes:
     coder = codec(type(message))
     try:
         body = _ENCODER.encode((coder.kind, message))
-        same = coder.is_plain(message) or coder.decode(body)[1] == message
+        same = coder.is_plain(message) or (
+            coder.decode(body)[1] == message
+            and hash(message) is not None  # raises for sets and bytearrays: they can still change
+        )
     except _MISFITS as error:
         raise _wrong_field(message, str(error)) from None
     if not same:
@@ -125,13 +136,13 @@ class Decoder:
     def __init__(self, find: Find) -> None:
         self._find = find
         self._codecs: dict[bytes, Codec] = {}
-        self._last = codec(Contact)
+        self._last: Codec | None = None
 
     def decode(self, body: bytes) -> Message:
         """Turn the body of a frame back into a message. Raises NotUnderstood."""
         try:
             coder = self._last  # most messages are of the same kind as the one before
-            if not body.startswith(coder.start):
+            if coder is None or not body.startswith(coder.start):
                 coder = self._last = self._look_up(body)
             message = coder.decode(body)[1]
             # Two readers could read a name that is given twice differently. The quotes tell, where
@@ -165,9 +176,9 @@ class Codec(NamedTuple):
     quotes: int  # in a body with each field once and no others in its texts; -1 if that varies
 
 
-def _codec(cls: type[Message]) -> Codec:
+def _codec(cls: type) -> Codec:
     """Make the codec of a class of messages. `codec` remembers those it has made."""
-    if not issubclass(cls, Message):
+    if not issubclass(cls, Message) or cls is Message:
         what = "a class, not an object of it" if cls is type else f"of type {cls.__name__}"
         raise MessageError(
             f"this is {what}, and no message: make a class for it, as in "
@@ -271,7 +282,13 @@ def _travelling(hint: Any, where: str, owner: type[Message]) -> Any:
         inside = tuple(
             part if part is ... else _travelling(part, where, owner) for part in arguments
         )
-        return origin[inside] if inside else hint
+        if origin is frozenset and not all(map(_has_order, arguments)):
+            raise MessageError(
+                f"{where} is a set of what cannot be sorted, and sets are sent sorted: "
+                "use a frozenset of one simple type, or a tuple"
+            )
+        if inside or hint == tuple[()]:
+            return origin[inside]
     if origin in (typing.Union, types.UnionType):
         return typing.Union[tuple(_travelling(part, where, owner) for part in arguments)]  # noqa: UP007
     plain = origin or hint
@@ -280,6 +297,13 @@ def _travelling(hint: Any, where: str, owner: type[Message]) -> Any:
         f"{where} is a {name}, which a message cannot have, as messages never change: "
         f"use {_INSTEAD.get(plain, 'str, bytes, int, float, bool, a tuple[…], or another Message')}"
     )
+
+
+def _has_order(hint: Any) -> bool:
+    """Tell whether any two values of a type can be compared with <."""
+    if typing.get_origin(hint) is tuple:
+        return all(part is ... or _has_order(part) for part in typing.get_args(hint))
+    return hint in _SCALARS or (isinstance(hint, type) and issubclass(hint, Message))
 
 
 def _wrong_field(message: Message, why: str) -> MessageError:
@@ -291,15 +315,24 @@ def _wrong_field(message: Message, why: str) -> MessageError:
         value = getattr(message, field.name)
         hint = hints[field.name]
         try:
-            if msgspec.json.decode(_ENCODER.encode(value), type=checked[field.name]) == value:
+            arrives = msgspec.json.decode(_ENCODER.encode(value), type=checked[field.name])
+            hash(value)
+            if arrives == value:
                 continue
         except _MISFITS:
             pass
         return MessageError(
             f"{cls.__name__}.{field.name} is declared as {_name(hint)}, and was given "
-            f"{_shorten(repr(value))}, a value of type {type(value).__name__}{_advice(value)}"
+            f"{_shown(value)}, a value of type {type(value).__name__}{_advice(value)}"
         )
-    return MessageError(f"{_shorten(repr(message))} cannot travel: {why}")
+    return MessageError(f"{_shown(message)} cannot travel: {why}")
+
+
+def _shown(value: object) -> str:
+    try:
+        return _shorten(repr(value))
+    except RecursionError:
+        return "something nested too deeply"
 
 
 def _name(hint: Any) -> str:

@@ -21,8 +21,8 @@ other real node in this kit: under the callback lies a `Protocol` of two message
 
 import secrets
 import threading
-from collections import deque
 from collections.abc import Callable, Iterable
+from queue import SimpleQueue
 from typing import Any, NamedTuple
 
 import msgspec
@@ -31,7 +31,7 @@ from p2pkit.address import join
 from p2pkit.connection import PAUSE_UNSENT
 from p2pkit.errors import MessageError, NetworkError, NotUnderstood
 from p2pkit.greeting import TAKEN
-from p2pkit.message import Message, encode
+from p2pkit.message import MAX_BODY, Message, encode
 from p2pkit.protocol import Protocol, on
 from p2pkit.tcp import PEER_TIMEOUT, Surroundings, TcpHost
 from p2pkit.thread import LoopThread
@@ -166,13 +166,12 @@ class Node:
         self._send(data, lambda: [other.id])
 
     def _send(self, data: Any, targets: Callable[[], list[str]]) -> None:
-        letter = _wrap(data)
-        body = encode(letter)
+        kind, body = _written(data)
         if self.terminate_flag.is_set():
             return
-        if threading.current_thread() is not self._thread:
+        if threading.current_thread() is not self._thread and not self._outbox.room.is_set():
             self._outbox.room.wait(2 * PEER_TIMEOUT)
-        if self._outbox.put((type(letter).__name__, body, targets)):
+        if self._outbox.put((kind, body, targets)):
             self._loop.soon(self._send_waiting)
 
     # On the loop's thread
@@ -180,9 +179,7 @@ class Node:
     def _send_waiting(self) -> None:
         self._loop.reactor.begin_turn()
         for kind, body, targets in self._outbox.take():
-            self._tcp.serial += 1
-            for peer in targets():
-                self._tcp.put(peer, kind, body, self._tcp.serial, 0, None)
+            self._tcp.send_body(targets(), kind, body)
         self._loop.reactor.end_turn()
         self._make_senders_wait()
 
@@ -198,10 +195,8 @@ class Node:
 
     def _happened(self, event: str, other: OtherNode, data: Any, size: int = 0) -> None:
         """Put an event into the callback's queue; if that is long, stop reading for a while."""
-        if (
-            self._events.put((event, other, data), size + _OVERHEAD) > MAX_PENDING
-            and not self._tcp.deaf
-        ):
+        self._events.put((event, other, data), size + _OVERHEAD)
+        if self._events.size > MAX_PENDING and not self._tcp.deaf:
             self._tcp.deaf = True
             self._tcp.listen_to_peers()
 
@@ -249,6 +244,9 @@ class Json(Message):
 
     value: msgspec.Raw
 
+    def __hash__(self) -> int:
+        return hash(bytes(self.value))
+
 
 class Bytes(Message):
     """Data that is bytes."""
@@ -288,7 +286,7 @@ class _Door(Protocol):
     def json_came(self, message: Json, sender: str) -> None:
         raw = bytes(message.value)
         try:
-            data = _unwrap(raw)
+            data = _read(raw)
         except NotUnderstood as error:
             self.log(f"from {sender}: {error}")
         else:
@@ -300,27 +298,29 @@ class _Door(Protocol):
 
 
 class _Inbox:
-    """Events on their way to the callback, and the bytes they hold."""
+    """Events on their way to the callback, and the bytes they hold.
+
+    One thread puts and another gets, so each has a count of its own and neither needs a lock.
+    """
 
     def __init__(self) -> None:
-        self.size = 0
-        self._items: deque[tuple[Any, int]] = deque()
-        self._changed = threading.Condition()
+        self._items: SimpleQueue[tuple[Any, int]] = SimpleQueue()
+        self._put = 0
+        self._got = 0
 
-    def put(self, item: Any, size: int) -> int:
-        with self._changed:
-            self._items.append((item, size))
-            self.size += size
-            self._changed.notify()
-            return self.size
+    @property
+    def size(self) -> int:
+        """Bytes that are waiting, about."""
+        return self._put - self._got
+
+    def put(self, item: Any, size: int) -> None:
+        self._put += size
+        self._items.put((item, size))
 
     def get(self) -> Any:
-        with self._changed:
-            while not self._items:
-                self._changed.wait()
-            item, size = self._items.popleft()
-            self.size -= size
-            return item
+        item, size = self._items.get()
+        self._got += size
+        return item
 
 
 class _Outbox:
@@ -362,22 +362,27 @@ class _StopFlag(threading.Event):
         self._node._shut()
 
 
-def _wrap(data: Any) -> Message:
+def _written(data: Any) -> tuple[str, bytes]:
+    """Write data as the body of a message. Raises MessageError for what would not arrive as it is."""
     if isinstance(data, bytes | bytearray | memoryview):
-        return Bytes(bytes(data))
+        return "Bytes", encode(Bytes(bytes(data)))
     try:
-        body = msgspec.json.encode(data)
-        if _unwrap(body) == data:
-            return Json(msgspec.Raw(body))
-        why = "it would arrive as something else (tuples arrive as lists, keys as str)"
+        value = msgspec.json.encode(data)
+        if len(value) > MAX_BODY - 32:
+            why = f"it is {len(value):,} bytes as JSON, and {MAX_BODY:,} are allowed"
+        elif _read(value) == data:
+            return "Json", b'["Json",{"value":%b}]' % value
+        else:
+            why = "it would arrive as something else (tuples arrive as lists, keys as str)"
     except (TypeError, ValueError, RecursionError, NotUnderstood, msgspec.MsgspecError) as error:
         why = str(error)
     raise MessageError(
-        f"{data!r:.100} cannot be sent: {why}. Send a dict with str keys, a list, a str, a number, or bytes"
+        f"{data!r:.100} cannot be sent: {why}. "
+        "Send a dict with str keys, a list, a str, a number, or bytes"
     )
 
 
-def _unwrap(body: bytes) -> Any:
+def _read(body: bytes) -> Any:
     try:
         return msgspec.json.decode(body)
     except (ValueError, RecursionError, msgspec.MsgspecError) as error:

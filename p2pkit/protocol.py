@@ -172,7 +172,7 @@ class Protocol:
         """Return a variant of this protocol with other parameters. Raises ProtocolError for
         unknown ones."""
         for name in parameters:
-            if name.startswith("_") or not hasattr(cls, name) or callable(getattr(cls, name)):
+            if not (hasattr(cls, name) and _is_parameter(cls, name)):
                 known = [key for key in dir(cls) if _is_parameter(cls, key)]
                 near = get_close_matches(name, known, n=1)
                 hint = (

@@ -6,6 +6,8 @@ to do in the network is refused, because it is not there.
 """
 
 import copy
+import copyreg
+from types import MappingProxyType
 from typing import Any, NoReturn
 
 from p2pkit.disk import Disk
@@ -26,6 +28,10 @@ def copied(host: Any) -> Protocol:
             "keep plain data in the attributes of a protocol"
         ) from None
     return seen
+
+
+# `self.peers` is a view, and a node may have kept one among its attributes: views shall be copied too.
+copyreg.pickle(MappingProxyType, lambda view: (MappingProxyType, (dict(view),)))
 
 
 class ShowCase:

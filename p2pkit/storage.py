@@ -34,7 +34,11 @@ class SQLiteStore(MutableMapping[str, bytes]):
         return bytes(row[0])
 
     def __setitem__(self, key: str, value: bytes) -> None:
-        self._database.execute("INSERT OR REPLACE INTO disk VALUES (?, ?)", (key, value))
+        # Like a dict, and unlike INSERT OR REPLACE, this leaves a key that exists in its place.
+        self._database.execute(
+            "INSERT INTO disk VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+            (key, value),
+        )
 
     def __delitem__(self, key: str) -> None:
         if not self._database.execute("DELETE FROM disk WHERE key = ?", (key,)).rowcount:

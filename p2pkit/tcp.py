@@ -7,7 +7,7 @@ hosts of a process live on one event loop, and everything here runs on that loop
 
 import asyncio
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from random import Random
@@ -194,6 +194,12 @@ class TcpHost(BaseHost):
         kind, time = message.__class__.__name__, self.reactor.now
         self.trace.add(time, "send", self.id, connection.id, kind, len(body), serial, body)
         connection.write(frame(body, serial))
+
+    def send_body(self, peers: Iterable[str], kind: str, body: bytes) -> None:
+        """Send a message that is encoded already to several peers."""
+        serial = self.next_serial()
+        for peer in peers:
+            self.put(peer, kind, body, serial, 0, None)
 
     def work(
         self, function: Callable[..., Any], *args: Any, then: Callable[[Any], None], takes: float
@@ -384,9 +390,10 @@ class TcpHost(BaseHost):
         for connection in list(self.connections):
             if connection.stage is Stage.READY:
                 connection.beat(listening=not self.deaf)
+                if connection.stuck:  # if both sides wait until the other reads, neither ever will
+                    connection.resume_writing()
                 if connection.silent * HEARTBEAT > PEER_TIMEOUT:
-                    what = "slow reader" if connection.stuck else "silent"
-                    connection.reset(f"{what} for {PEER_TIMEOUT:.0f} s")
+                    connection.reset(f"silent for {PEER_TIMEOUT:.0f} s")
         if sum(connection.reader.capacity for connection in self.connections) > MAX_UNREAD:
             worst = max(self.connections, key=lambda connection: connection.reader.capacity)
             self.offended(worst, f"more than {MAX_UNREAD:,} bytes of unfinished messages")

@@ -52,7 +52,8 @@ class ManualClock:
         """Let time pass, and do what is due, in order."""
         end = self.now + seconds
         while self._queue and self._queue[0][0] <= end:
-            self.now, _, action, args = heapq.heappop(self._queue)
+            when, _, action, args = heapq.heappop(self._queue)
+            self.now = max(self.now, when)
             if action is not None:
                 action(*args)
         self.now = end
@@ -169,7 +170,11 @@ class Bench(BaseHost, Generic[P]):
         self.dialled.append(address)
 
     def hang_up(self, peer: str) -> None:
-        self._time.at(self.now, self.peer_down, peer, "closed here")
+        def close() -> None:
+            if peer in self.peers:
+                self.peer_down(peer, "closed here")
+
+        self._time.at(self.now, close)
 
     def failed(self, error: BaseException) -> None:
         raise error

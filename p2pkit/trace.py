@@ -92,9 +92,13 @@ class Event(NamedTuple):
         """What ties a `receive` or `drop` to its `send`: the sender and its running number."""
         if not self.serial:
             return None
-        cause = self.reason.partition(":")[0] if self.reason else None
-        arrived = self.kind == "receive" or cause in _AT_RECEIVER
+        arrived = self.kind == "receive" or self.cause in _AT_RECEIVER
         return f"{self.peer if arrived else self.node}:{self.serial}"
+
+    @property
+    def cause(self) -> str | None:
+        """What stands before the colon in the reason: for a drop, a key of `REASONS`."""
+        return self.reason.partition(":")[0] if self.reason else None
 
     @property
     def value(self) -> Any:
@@ -198,7 +202,8 @@ class Trace:
         """
         name, data = _named(message)
         if data is not None:
-            return sum(1 for _ in self.where(kind=kind, node=node, message=message))
+            events = self.where(kind=kind, node=node, message=message)
+            return sum(reason in (None, event.cause) for event in events)
         wanted = (kind, name, reason, node)
         return sum(
             number
@@ -256,8 +261,8 @@ class Trace:
         with open(path, "rb") as file:
             for number, line in enumerate(file, start=1):
                 try:
-                    trace._events.append(_from_line(line))
-                except (ValueError, TypeError, KeyError, msgspec.MsgspecError) as error:
+                    trace.add(*_from_line(line))
+                except (ValueError, RecursionError, msgspec.MsgspecError) as error:
                     raise TraceError(
                         f"{os.fspath(path)}, line {number}: no event of a trace: {error}"
                     ) from None

@@ -22,7 +22,7 @@ def on(kind: type[Message]) -> Callable[[Function], Function]:
     The sender is a peer's id, or None when the message was told from outside with `net.tell`. A
     message that the handler returns goes back to a sender that used `ask`.
     """
-    if not (isinstance(kind, type) and issubclass(kind, Message)):
+    if not (isinstance(kind, type) and issubclass(kind, Message)) or kind is Message:
         what = getattr(kind, "__name__", kind)
         raise ProtocolError(
             f"@on({what}): write the class of the messages it handles, as in @on(Rumor)"
@@ -81,7 +81,8 @@ def find(kind: str, bases: Iterable[type]) -> type[Message] | None:
 def _check_handler(cls: type, handler: Handler) -> None:
     function = getattr(cls, handler.method)
     name = f"{cls.__name__}.{handler.method}"
-    if inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(function):
+    kinds = (inspect.iscoroutinefunction, inspect.isgeneratorfunction, inspect.isasyncgenfunction)
+    if any(is_one(function) for is_one in kinds):
         raise ProtocolError(
             f"{name} waits (async or yield), and a handler never does: use after, or ask"
         )

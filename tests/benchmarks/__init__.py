@@ -1,0 +1,14 @@
+"""How fast p2pkit is, next to its ancestor and to what one would write by hand.
+
+    python -m tests.benchmarks                      everything, some ten minutes on an idle machine
+    python -m tests.benchmarks --quick              the same in two minutes, with less certainty
+    python -m tests.benchmarks --only throughput    one workload (or one peer; may be repeated)
+    python -m tests.benchmarks --json out.json      also keep every single measurement
+
+Nothing here is judged by its absolute time: all peers take turns in one run, so that whatever
+else the machine does hits all of them alike, and what counts is the ratio between them, round by
+round.
+
+Read `workloads.py` first (what is measured), then `peer_asyncio.py` (one peer; the others do the
+same), `harness.py` (taking turns) and `report.py` (the aims and the table).
+"""

@@ -1,0 +1,82 @@
+"""The command: `python -m tests.benchmarks [--quick] [--only NAME] [--json FILE]`."""
+
+import argparse
+import json
+import os
+import platform
+import sys
+import time
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from tests.benchmarks import harness, report
+from tests.benchmarks.harness import Failed, Peer, Result
+
+
+def main() -> None:
+    """Measure, and print what was found."""
+    options = _options()
+    peers, names = _chosen(options.only)
+    peers = [peer for peer in peers if _is_there(peer)]
+    if harness.NODES in names and not find_spec("psutil"):
+        print(f"{harness.NODES} is left out: there is no module psutil here")
+        names.remove(harness.NODES)
+    began = time.perf_counter()
+    found = harness.run(peers, names, options.rounds, options.seconds, _tell)
+    for name in names:
+        report.print_table(name, report.workload_table(name, found[name]))
+    aims = report.aims_table(found)
+    if len(aims) > 1:
+        report.print_table("Aims (ratios within a round: how many times as good)", aims)
+    print(f"\n{options.rounds} rounds in {time.perf_counter() - began:.0f} s on {_machine()}")
+    if options.json:
+        kept = {"machine": _machine(), "when": time.strftime("%Y-%m-%d %H:%M"), "found": found}
+        Path(options.json).write_text(json.dumps(kept | {"aims": aims}, indent=1))
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="2 rounds of 0.4 s each")
+    parser.add_argument("--rounds", type=int, help="how often each peer has its turn (5)")
+    parser.add_argument("--seconds", type=float, help="how long one measurement takes (1.5)")
+    known = ", ".join(harness.NAMES) + ", " + ", ".join(peer.name for peer in harness.PEERS)
+    text = f"a workload or a peer, may be repeated: {known}"
+    parser.add_argument("--only", action="append", default=[], metavar="NAME", help=text)
+    parser.add_argument("--json", metavar="FILE", help="keep every measurement")
+    options = parser.parse_args()
+    options.rounds = options.rounds or (2 if options.quick else 5)
+    options.seconds = options.seconds or (0.4 if options.quick else 1.5)
+    return options
+
+
+def _chosen(only: list[str]) -> tuple[list[Peer], list[str]]:
+    """Return the peers and the workloads that were named, or all where none was."""
+    by_name = {peer.name: peer for peer in harness.PEERS}
+    for name in only:
+        if name not in by_name and name not in harness.NAMES:
+            known = ", ".join([*harness.NAMES, *by_name])
+            sys.exit(f"there is no workload and no peer {name!r}. There are: {known}")
+    peers = [peer for peer in harness.PEERS if peer.name in only]
+    names = [name for name in harness.NAMES if name in only]
+    return peers or list(harness.PEERS), names or list(harness.NAMES)
+
+
+def _is_there(peer: Peer) -> bool:
+    lacking = harness.missing(peer)
+    if lacking:
+        print(f"{peer.name} is left out: there is no module {lacking} here")
+    return not lacking
+
+
+def _tell(name: str, number: int, peer: Peer, result: Result | Failed) -> None:
+    found: Any = f"FAILED: {result}" if isinstance(result, Failed) else report.value(result, name)
+    print(f"{name}, round {number + 1}: {peer.name:15} {found}", flush=True)
+
+
+def _machine() -> str:
+    return f"{os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
+
+
+if __name__ == "__main__":
+    main()
