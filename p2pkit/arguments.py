@@ -61,9 +61,18 @@ def protocol(text: str) -> type[Protocol]:
     raise P2PKitError(f"{why} in {place}; {hint}")
 
 
-def roles(texts: Iterable[str]) -> dict[str, type[Protocol]]:
-    """Find the protocols of certain nodes, each given as NODE=MODULE:CLASS."""
-    return {node: protocol(place) for node, place in _pairs(texts, "n7=gossip:Selfish").items()}
+def roles(
+    texts: Iterable[str], base: type[Protocol], settings: Iterable[str]
+) -> dict[str, type[Protocol]]:
+    """Find the protocols of certain nodes, each given as NODE=MODULE:CLASS.
+
+    Those that are derived from `base`, which the other nodes run, get its parameters as well.
+    """
+    found = {node: protocol(place) for node, place in _pairs(texts, "n7=gossip:Selfish").items()}
+    return {
+        node: variant(role, settings) if issubclass(role, base) else role
+        for node, role in found.items()
+    }
 
 
 def variant(base: type[Protocol], settings: Iterable[str]) -> type[Protocol]:
@@ -83,13 +92,12 @@ def _by_name(name: str) -> ModuleType:
     here = str(Path.cwd())
     if here not in sys.path:
         sys.path.insert(0, here)
-    try:
-        return import_module(name)
-    except ModuleNotFoundError as error:
-        if error.name is None or not f"{name}.".startswith(f"{error.name}."):
-            raise  # it is there, and what it imports is not
-    except (TypeError, ValueError):
-        pass  # ".gossip", "..", ""
+    if all(part.isidentifier() for part in name.split(".")):
+        try:
+            return import_module(name)
+        except ModuleNotFoundError as error:
+            if error.name is None or not f"{name}.".startswith(f"{error.name}."):
+                raise  # it is there, and what it imports is not
     raise P2PKitError(f"there is no module {name} in {here}, nor installed{_near(name)}")
 
 

@@ -21,7 +21,6 @@ from typer.main import get_command
 import p2pkit
 from p2pkit import arguments, doctor, launch, terminal
 from p2pkit.address import join
-from p2pkit.errors import P2PKitError
 from p2pkit.topology import TOPOLOGIES, load
 
 
@@ -175,10 +174,7 @@ def launch_(
         load(topology, nodes, seed),
         link=arguments.link(link),
         seed=seed,
-        roles={
-            name: arguments.variant(other, settings) if issubclass(other, base) else other
-            for name, other in arguments.roles(role).items()
-        },
+        roles=arguments.roles(role, base, settings),
         data=data,
         seconds=seconds,
         with_console=console,
@@ -248,13 +244,4 @@ def doctor_() -> None:
 
     The exit code is 1 if something is missing that p2pkit cannot do without.
     """
-    screen = terminal.screen()
-    findings = []
-    for finding in doctor.examine():
-        color = "" if finding.is_ok else "red" if finding.is_needed else "yellow"
-        screen.print(str(finding), style=color)
-        findings.append(finding)
-    missing = [finding for finding in findings if not finding.is_ok]
-    if any(finding.is_needed for finding in missing):
-        raise P2PKitError("p2pkit cannot work here yet.")
-    screen.print(f"p2pkit works here{', without what is missing' if missing else ''}.")
+    doctor.report()

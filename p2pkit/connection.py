@@ -212,7 +212,11 @@ class Connection(asyncio.BufferedProtocol):
             self.write(HEARTBEAT_FRAME)
             self.flush()
         self.quiet = True
-        if listening:
+        before = self._buffered
+        self.measure()
+        if self.stuck and self._buffered < before:
+            self.silent = 0  # it reads, if slowly
+        elif listening:
             self.silent += 1
         self.reader.shrink()
 

@@ -9,13 +9,12 @@
     n0    up     4      heard={Rumor(text='hello world')}
     …
 
-A `Console` turns a line into an answer, and knows neither a terminal nor a thread; `converse`
-reads lines and prints answers. What a person does wrong is answered with a sentence.
+A `Console` turns a line into an answer, and knows neither a terminal nor a thread; launch.py reads
+lines and prints answers. What a person does wrong is answered with a sentence.
 """
 
 import inspect
 import shlex
-import sys
 from collections import Counter
 from collections.abc import Callable
 from difflib import get_close_matches
@@ -207,40 +206,6 @@ class Console:
     def _down(self, node: str) -> str:
         self._paused.discard(node)
         return f"{node} is down"
-
-
-def converse(console: Console) -> None:
-    """Read lines until there are no more, or the person quits, and print the answers."""
-    is_person = sys.stdin.isatty()
-    if is_person:
-        _set_up_completion(console)
-    while not console.is_over:
-        try:
-            line = input("> ") if is_person else sys.stdin.readline()
-        except EOFError:
-            line = ""
-        else:
-            line += "\n" if is_person else ""
-        if not line:
-            break
-        if answer := console.execute(line):
-            terminal.screen().print(answer)
-
-
-def _set_up_completion(console: Console) -> None:
-    try:
-        import readline
-    except ImportError:
-        return  # Windows: its terminal has a history of its own, and no completion
-
-    def complete(begun: str, turn: int) -> str | None:
-        before = readline.get_line_buffer()[: readline.get_begidx()]
-        return [*(f"{word} " for word in console.complete(begun, before)), None][turn]
-
-    readline.set_completer(complete)
-    readline.set_completer_delims(" ,")
-    is_libedit = "libedit" in (readline.__doc__ or "")
-    readline.parse_and_bind("bind ^I rl_complete" if is_libedit else "tab: complete")
 
 
 def _own(node: Any) -> dict[str, Any]:

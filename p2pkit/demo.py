@@ -6,11 +6,8 @@ Everything happens on this machine, over TCP, in some four seconds. Every number
 was counted or measured in this run, and each claim is checked before it is made: if the second
 rumor does not reach everyone who lives, the demo says so and fails.
 
-The protocol is `Gossip` with a repair. Gossip alone may miss somebody, and nobody would ever tell
-them. So now and then each node compares notes with one of its peers: what one side lacks, the
-other tells. Demers and others found this in 1987, for the same two troubles that the demo makes,
-lost messages and networks in pieces ("Epidemic algorithms for replicated database maintenance",
-section 1.3, anti-entropy).
+The protocol is `RepairedGossip`. Gossip alone may miss somebody, and nobody would ever tell them;
+this one makes up for what was lost.
 """
 
 from collections.abc import Callable, Iterable
@@ -22,9 +19,8 @@ from typing import TYPE_CHECKING, Any
 from p2pkit.errors import P2PKitError
 from p2pkit.link import Link
 from p2pkit.local import LocalNetwork
-from p2pkit.message import Message
-from p2pkit.protocol import on
-from p2pkit.protocols.gossip import Gossip, Rumor
+from p2pkit.protocols.gossip import Rumor
+from p2pkit.protocols.repair import RepairedGossip
 from p2pkit.stats import arrivals
 from p2pkit.topology import build
 
@@ -44,31 +40,6 @@ FORMATS = (".png", ".svg", ".pdf")
 
 Say = Callable[[str, str], object]
 """Takes a line of the story, and its style."""
-
-
-class Notes(Message):
-    """The texts of all rumors that I have heard. What did I miss?"""
-
-    texts: frozenset[str]
-
-
-class RepairedGossip(Gossip):
-    """Tell every new rumor to a few peers, and now and then compare notes with one."""
-
-    pause = 0.2  # seconds between two comparisons, at least, and twice that at most
-
-    def on_start(self) -> None:
-        super().on_start()
-        self.every(self.pause, self.compare, jitter=self.pause)
-
-    def compare(self) -> None:
-        for peer in self.sample(1):
-            self.send(peer, Notes(frozenset(rumor.text for rumor in self.heard)))
-
-    @on(Notes)
-    def complete(self, notes: Notes, sender: str) -> None:
-        for text in sorted({rumor.text for rumor in self.heard} - notes.texts):
-            self.send(sender, Rumor(text))
 
 
 def play(nodes: int, seed: int, out: Path, say: Say) -> None:

@@ -19,7 +19,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
 
-from p2pkit import descriptors
+from p2pkit import descriptors, terminal
 from p2pkit.errors import P2PKitError
 
 PATIENCE = 10.0
@@ -57,6 +57,20 @@ class Finding(NamedTuple):
 
     def __str__(self) -> str:
         return f"{'ok     ' if self.is_ok else 'missing'}  {self.text}"
+
+
+def report() -> None:
+    """Print what was found. Raises P2PKitError if something is missing that is needed."""
+    screen = terminal.screen()
+    missing = []
+    for finding in examine():
+        color = "" if finding.is_ok else "red" if finding.is_needed else "yellow"
+        screen.print(str(finding), style=color)
+        if not finding.is_ok:
+            missing.append(finding)
+    if any(finding.is_needed for finding in missing):
+        raise P2PKitError("p2pkit cannot work here yet.")
+    screen.print(f"p2pkit works here{', without what is missing' if missing else ''}.")
 
 
 def examine() -> Iterator[Finding]:

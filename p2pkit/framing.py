@@ -132,11 +132,9 @@ class FrameReader:
 
         A large frame gets its memory as its bytes arrive, whatever its header promises.
         """
-        rest = self._view[self._start : self._end]
-        size = self.capacity
-        if size < LARGE_BUFFER or self._start == 0:
-            size *= 2
-        self._allot(size)
+        rest = self._view[self._start : self._end].tobytes()
+        if self.capacity < LARGE_BUFFER or self._start == 0:
+            self._allot(2 * self.capacity)
         self._view[: len(rest)] = rest
         self._start, self._end = 0, len(rest)
 

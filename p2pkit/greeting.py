@@ -94,7 +94,7 @@ class Greeter:
         """Give up all attempts."""
         for attempt in self._attempts.values():
             attempt.task.cancel()
-            attempt.result.cancel()
+            attempt.result.set_result("node is down")  # to be cancelled would end who waits for it
         self._attempts.clear()
 
     def over(self, dial: Dial | None, why: str = "") -> None:

@@ -19,19 +19,17 @@ import networkx as nx
 
 from p2pkit import terminal
 from p2pkit.address import is_any, join, split
-from p2pkit.console import Console, converse
+from p2pkit.console import Console
 from p2pkit.errors import P2PKitError
 from p2pkit.local import LocalNetwork
+from p2pkit.news import News
 from p2pkit.protocol import Protocol
 from p2pkit.stats import latencies
-from p2pkit.terminal import printable, short, table
-from p2pkit.trace import Event, Trace
+from p2pkit.terminal import table
+from p2pkit.trace import Trace
 
 TICK = 0.2
 """Seconds between two looks at what has happened: soon enough for a person who watches."""
-
-MOST_NEWS = 20
-"""Lines of news at a time, at most: nobody reads a hundred a second."""
 
 
 def run_network(
@@ -128,40 +126,6 @@ def _quantiles(trace: Trace) -> str:
     return ", ".join(f"p{at} {1000 * cuts[at - 1]:.1f} ms" for at in (50, 90, 99))
 
 
-class News:
-    """What has happened at a node since one last asked, in lines for a person."""
-
-    def __init__(self, trace: Trace) -> None:
-        self._trace = trace
-        self._seen = 0
-
-    def lines(self) -> list[str]:
-        """Return what is new."""
-        rows = self._trace._events[self._seen :]  # from where we were: a trace may be long
-        self._seen += len(rows)
-        told = [line for event in map(Event._make, rows) if (line := _told(event))]
-        left = len(told) - MOST_NEWS
-        return told[:MOST_NEWS] + ([f"{'':11}… and {left:,} more"] if left > 0 else [])
-
-
-def _told(event: Event) -> str:
-    """Return an event as a person would tell it, or nothing if it is not worth it."""
-    what = ""
-    if event.kind == "connect":
-        what = f"{event.peer} is connected"
-    elif event.kind == "disconnect":
-        what = f"{event.peer} is gone: {event.reason}"
-    elif event.kind == "receive" and event.peer is not None:
-        what = f"{event.peer}: {terminal.flatten(event.value)}"
-    elif event.kind == "unreachable":
-        what = f"cannot connect to {event.reason}"
-    elif event.kind == "drop":
-        what = f"dropped, {event.peer or 'a stranger'}: {event.reason}"
-    elif event.kind == "log":
-        what = f"log: {event.value}"
-    return f"{event.time:8.2f} s  {short(printable(what), 110)}" if what else ""
-
-
 # Staying
 
 
@@ -172,7 +136,7 @@ def _stay(
     if with_console:
         console = Console(net)
         with _watching(net, news):
-            converse(console)
+            _converse(console)
         if console.is_over or seconds is None:
             return
     end = math.inf if seconds is None else seconds
@@ -213,6 +177,40 @@ def _tell(news: News | None) -> None:
 def _prompt_again() -> None:
     if threading.current_thread() is not threading.main_thread() and sys.stdin.isatty():
         terminal.screen().print("> ", end="")
+
+
+def _converse(console: Console) -> None:
+    """Read lines until there are no more, or the person quits, and print the answers."""
+    is_person = sys.stdin.isatty()
+    if is_person:
+        _set_up_completion(console)
+    while not console.is_over:
+        try:
+            line = input("> ") if is_person else sys.stdin.readline()
+        except EOFError:
+            line = ""
+        else:
+            line += "\n" if is_person else ""
+        if not line:
+            break
+        if answer := console.execute(line):
+            terminal.screen().print(answer)
+
+
+def _set_up_completion(console: Console) -> None:
+    try:
+        import readline
+    except ImportError:
+        return  # Windows: its terminal has a history of its own, and no completion
+
+    def complete(begun: str, turn: int) -> str | None:
+        before = readline.get_line_buffer()[: readline.get_begidx()]
+        return [*(f"{word} " for word in console.complete(begun, before)), None][turn]
+
+    readline.set_completer(complete)
+    readline.set_completer_delims(" ,")
+    is_libedit = "libedit" in (readline.__doc__ or "")
+    readline.parse_and_bind("bind ^I rl_complete" if is_libedit else "tab: complete")
 
 
 def _welcome(net: LocalNetwork, seconds: float | None, *, with_console: bool) -> str:

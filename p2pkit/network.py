@@ -280,7 +280,8 @@ class Network(ABC):
         if self.trace.record == "all" and not self.trace.is_complete and "full" not in self._hinted:
             self._hinted["full"] = 1
             warnings.warn(
-                f"the trace has the first {self.trace.most:,} events; those after are only counted",
+                f"the trace is full: it has the first {self.trace.kept:,} events, and only counts "
+                'those after. record="counts" spares the memory from the start',
                 NetworkWarning,
                 stacklevel=3,
             )

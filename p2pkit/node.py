@@ -19,9 +19,11 @@ connect, send, and even sleep, and holds nobody up but its own node. The sockets
 other real node in this kit: under the callback lies a `Protocol` of two messages.
 """
 
+import reprlib
 import secrets
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from queue import SimpleQueue
 from typing import Any, NamedTuple
 
@@ -34,7 +36,7 @@ from p2pkit.greeting import TAKEN
 from p2pkit.message import MAX_BODY, Message, encode
 from p2pkit.protocol import Protocol, on
 from p2pkit.tcp import PEER_TIMEOUT, Surroundings, TcpHost
-from p2pkit.thread import LoopThread
+from p2pkit.thread import LoopEnded, LoopThread
 from p2pkit.trace import Trace
 
 CONNECTEDWITHNODE = "CONNECTEDWITHNODE"
@@ -97,14 +99,14 @@ class Node:
         self._thread = threading.Thread(target=self._call_back, name=f"callbacks of node {self.id}")
         try:
             self._loop.wait_for(self._tcp.listen(join(_listening(host), port)))
+            self._loop.do(self._tcp.start)
         except NetworkError:
             self._loop.close()
             raise
         self.port = int(self._tcp.address.rpartition(":")[2])
 
     def start(self) -> None:
-        """Begin: accept connections, and call the callback."""
-        self._loop.do(self._tcp.start)
+        """Begin to call the callback, with all that has happened since the node was made."""
         self._thread.start()
 
     def stop(self) -> None:
@@ -124,13 +126,16 @@ class Node:
             self.failure = "this node has stopped"
         else:
             address = join(_dialled(host), port)
-            failure = self._loop.wait_for(self._tcp.connected(address))
+            try:
+                failure = self._loop.wait_for(self._tcp.connected(address))
+            except LoopEnded:
+                failure = "this node has stopped"
             self.failure = "" if failure == TAKEN else failure
         return not self.failure
 
     def disconnect_with_node(self, other: OtherNode) -> None:
         """End the connection to another node, after what was sent on it."""
-        if not self.terminate_flag.is_set():
+        with suppress(LoopEnded):  # then all connections have ended
             self._loop.do(self._tcp.disconnect, other.id)
 
     @property
@@ -199,6 +204,8 @@ class Node:
         if self._events.size > MAX_PENDING and not self._tcp.deaf:
             self._tcp.deaf = True
             self._tcp.listen_to_peers()
+            if self._events.size < MAX_PENDING // 2:  # the callback was quicker, and saw us reading
+                self._read_again()
 
     def _read_again(self) -> None:
         self._tcp.deaf = False
@@ -278,6 +285,10 @@ class _Door(Protocol):
         other = (self.outbound if outbound else self.inbound).pop(peer)
         self.owner._happened(NODEOUTBOUNDCLOSED if outbound else NODEINBOUNDCLOSED, other, {})
 
+    def on_stop(self) -> None:
+        self.inbound.clear()
+        self.outbound.clear()
+
     @on(Bytes)
     def bytes_came(self, message: Bytes, sender: str) -> None:
         self._came(sender, message.value, len(message.value))
@@ -293,7 +304,9 @@ class _Door(Protocol):
             self._came(sender, data, 4 * len(raw))
 
     def _came(self, sender: str, data: Any, size: int) -> None:
-        other = self.outbound.get(sender) or self.inbound[sender]
+        other = self.outbound.get(sender) or self.inbound.get(sender)
+        if other is None:
+            return  # it has only said that it is a contact, which a Node does not have
         self.owner._happened(NODEMESSAGE, other, data, size)
 
 
@@ -377,7 +390,7 @@ def _written(data: Any) -> tuple[str, bytes]:
     except (TypeError, ValueError, RecursionError, NotUnderstood, msgspec.MsgspecError) as error:
         why = str(error)
     raise MessageError(
-        f"{data!r:.100} cannot be sent: {why}. "
+        f"{reprlib.repr(data)} cannot be sent: {why}. "
         "Send a dict with str keys, a list, a str, a number, or bytes"
     )
 

@@ -97,6 +97,7 @@ class TcpHost(BaseHost):
             lambda dial: self.greeter.dial(dial, trusted=False), self._post, self._drop
         )
         self._server: asyncio.Server | None = None
+        self._hung_up = asyncio.Event()  # a connection has ended
         self._disk: Disk | None = None
         self._link_dice = Random(f"{around.seed} {id} links")
         self._cancel_beat: Callable[[], object] = _nothing
@@ -135,9 +136,13 @@ class TcpHost(BaseHost):
         self.reactor.end_turn()
         if self.alive:
             self.end("leave")
-        patience = self.reactor.time + LEAVE_TIMEOUT
-        while self.connections and self.reactor.time < patience:
-            await asyncio.sleep(0.005)
+        while self.connections:
+            self._hung_up.clear()
+            try:
+                await asyncio.wait_for(self._hung_up.wait(), LEAVE_TIMEOUT)
+            except TimeoutError:
+                if not any(connection.flying for connection in self.connections):
+                    break
         self.close("left")
 
     def close(self, reason: str) -> None:
@@ -261,6 +266,9 @@ class TcpHost(BaseHost):
         """Look up anew how messages travel on each connection."""
         for connection in self.connections:
             self._look_up_link(connection)
+        for connection in list(self.links.values()):
+            if connection.stage is Stage.CLOSED:  # it broke behind a cut, and that shows now
+                self._lose_unless_cut(connection, "broken")
 
     # What connections tell
 
@@ -287,17 +295,13 @@ class TcpHost(BaseHost):
 
     def closed(self, connection: Connection, why: str) -> None:
         self.connections.discard(connection)
+        self._hung_up.set()
         if not self.open:
             return
         self.greeter.over(connection.dial, why)
         self._contacts.closed(connection)
         if self.links.get(connection.id) is connection:
-            if self.alive and self.around.weather.is_cut(connection.id, self.id):
-                # Nothing gets through a cut, not even that the connection broke: notice it as silence.
-                rest = max(0.0, PEER_TIMEOUT - connection.silent * HEARTBEAT)
-                self.reactor.at(self.now + rest, self._lose, connection, "silent")
-            else:
-                self._lose(connection, why)
+            self._lose_unless_cut(connection, why)
 
     # What the greeter tells
 
@@ -370,6 +374,13 @@ class TcpHost(BaseHost):
         )
 
     # The rest
+
+    def _lose_unless_cut(self, connection: Connection, why: str) -> None:
+        if not self.around.weather.is_cut(connection.id, self.id):
+            self._lose(connection, why)
+        else:  # nothing gets through, not even that the connection broke: notice it as silence
+            rest = max(0.0, PEER_TIMEOUT - connection.silent * HEARTBEAT)
+            self.reactor.at(self.now + rest, self._lose, connection, "silent")
 
     def _lose(self, connection: Connection, why: str) -> None:
         if self.links.get(connection.id) is connection:

@@ -24,7 +24,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from p2pkit.errors import P2PKitError
 from p2pkit.network import NetworkWarning
@@ -192,13 +192,3 @@ def _is_students(filename: str) -> bool:
 def _students(trace: TracebackType | None) -> traceback.StackSummary:
     places = [place for place in traceback.extract_tb(trace) if _is_students(place.filename)]
     return traceback.StackSummary.from_list(places)
-
-
-def flatten(value: Any) -> str:
-    """Return the value of a message in a trace as a person would write it.
-
-    >>> flatten(["Rumor", {"text": "hello", "hops": 1}])
-    "Rumor text='hello' hops=1"
-    """
-    kind, fields = value
-    return " ".join([kind, *(f"{name}={field!r}" for name, field in fields.items())])

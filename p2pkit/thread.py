@@ -9,8 +9,9 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Coroutine
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from concurrent.futures import TimeoutError as FutureTimeout
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,8 +23,13 @@ STUCK = 30.0
 
 T = TypeVar("T")
 
+_ENDED = "it has stopped, and does nothing any more"
 _OURS = str(Path(__file__).parent)
 _ASYNCIO = str(Path(asyncio.__file__).parent)
+
+
+class LoopEnded(NetworkError):
+    """What was asked of the loop was not done, or not to its end, for the loop has ended."""
 
 
 class LoopThread:
@@ -35,6 +41,7 @@ class LoopThread:
     def __init__(self, name: str, crashed: Callable[[BaseException], None]) -> None:
         self.loop = asyncio.new_event_loop()
         self.reactor = Reactor(self.loop)
+        self._waiting: set[Future[Any]] = set()  # answers that somebody waits for
         self.loop.set_exception_handler(lambda _, context: self._unexpected(context, crashed))
         self._thread = threading.Thread(target=self._live, name=name, daemon=True)
         self._thread.start()
@@ -53,17 +60,24 @@ class LoopThread:
             self.reactor.end_turn()
 
         self._check_thread()
-        self.loop.call_soon_threadsafe(call)
+        self.soon(call)
         return self._result(answer)
 
     def wait_for(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine on the loop, and return what it returns."""
         self._check_thread()
-        return self._result(asyncio.run_coroutine_threadsafe(coroutine, self.loop))
+        try:
+            answer = asyncio.run_coroutine_threadsafe(coroutine, self.loop)
+        except RuntimeError:
+            coroutine.close()
+            raise LoopEnded(_ENDED) from None
+        return self._result(answer)
 
     def soon(self, function: Callable[..., object], *args: Any) -> None:
-        """Call function(*args) on the loop's thread, without waiting for it."""
-        self.loop.call_soon_threadsafe(function, *args)
+        """Call function(*args) on the loop's thread, without waiting for it; if the loop has ended,
+        do nothing."""
+        with suppress(RuntimeError):
+            self.loop.call_soon_threadsafe(function, *args)
 
     def close(self) -> None:
         """End the loop and its thread."""
@@ -78,9 +92,23 @@ class LoopThread:
         finally:
             self.reactor.close()
             self.loop.close()
+            for answer in list(self._waiting):
+                if not answer.done():
+                    answer.set_exception(LoopEnded(_ENDED))
 
     def _result(self, answer: "Future[T]") -> T:
+        self._waiting.add(answer)
+        try:
+            return self._waited_for(answer)
+        except CancelledError:
+            raise LoopEnded(_ENDED) from None
+        finally:
+            self._waiting.discard(answer)
+
+    def _waited_for(self, answer: "Future[T]") -> T:
         while True:
+            if self.loop.is_closed() and not answer.done():
+                raise LoopEnded(_ENDED)
             try:
                 return answer.result(STUCK)
             except FutureTimeout:

@@ -23,6 +23,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
+from math import inf
 from typing import Any, Literal, NamedTuple
 
 import msgspec
@@ -68,6 +69,9 @@ MAX_EVENTS = 2_000_000
 """Events that a network on real sockets records: about 600 MB. From there on they are only
 counted."""
 
+DATA_BYTES = 256
+"""Bytes of data that an event may have on average: a few hundred large messages fill the memory, too."""
+
 Record = Literal["all", "counts"]
 
 Key = tuple[str, str | None, str | None, str]
@@ -111,7 +115,8 @@ class Trace:
     """What happened in a network, in order.
 
     record="counts" keeps no events, only how many there were, for runs too large for memory.
-    most: events that are kept at the most; those after are only counted.
+    most: events that are kept at the most, and 256 bytes of data for each on average; those after are
+    only counted.
     """
 
     def __init__(self, record: Record = "all", *, most: int | None = None) -> None:
@@ -121,6 +126,8 @@ class Trace:
             )
         self.record = record
         self.most = 0 if record == "counts" else most
+        self._room = inf if self.most is None else self.most * DATA_BYTES
+        self._is_open = self.most != 0
         self._events: list[tuple[Any, ...]] = []
         self._tallies: dict[Key, list[int]] = {}  # number and bytes of the events not kept
         self.drops: Counter[str] = Counter()  # by reason, always up to date
@@ -138,8 +145,11 @@ class Trace:
         reason: str | None = None,
     ) -> None:
         """Record one event; the parameters are the fields of `Event`."""
-        if self.most is None or len(self._events) < self.most:
+        if self._is_open:
             self._events.append((time, kind, node, peer, message, size, serial, data, reason))
+            self._room -= size
+            if len(self._events) == self.most or self._room < 0:
+                self._is_open = False
         else:
             cause = reason.partition(":")[0] if reason else None
             tally = self._tallies.get((kind, message, cause, node))
@@ -159,6 +169,11 @@ class Trace:
     def __len__(self) -> int:
         """Return the number of events, recorded or only counted."""
         return len(self._events) + sum(number for number, _ in self._tallies.values())
+
+    @property
+    def kept(self) -> int:
+        """The number of events that were kept."""
+        return len(self._events)
 
     @property
     def is_complete(self) -> bool:

@@ -20,9 +20,12 @@ from p2pkit.cli import app
 from p2pkit.console import Console
 from p2pkit.demo import Story, choose_halves, choose_victims
 from p2pkit.errors import P2PKitError, ProtocolError
-from p2pkit.launch import News
+from p2pkit.news import News
 from p2pkit.protocols.flood import Flood, Rumor
+from p2pkit.protocols.gossip import Rumor as Heard
+from p2pkit.protocols.repair import Notes, RepairedGossip
 from p2pkit.stats import latencies
+from p2pkit.testing import alone
 from p2pkit.topology import TOPOLOGIES, build, named
 
 DEADLINE = 30.0
@@ -84,7 +87,7 @@ def lesson(tmp_path, monkeypatch):
 class Program:
     """A `python -m p2pkit` that runs, whose lines can be waited for."""
 
-    def __init__(self, *words, cwd, coverage=None):
+    def __init__(self, *words, cwd):
         self.process = subprocess.Popen(
             [sys.executable, "-m", "p2pkit", *words],
             stdin=subprocess.PIPE,
@@ -96,7 +99,7 @@ class Program:
             env=os.environ
             | {"PYTHONPATH": HOUSE, "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"},
         )
-        self.lines, self.errors = Queue(), []
+        self.lines, self.seen, self.errors = Queue(), [], []
         self._readers = [
             threading.Thread(target=self._read, args=(self.process.stdout, self.lines.put)),
             threading.Thread(target=self._read, args=(self.process.stderr, self.errors.append)),
@@ -115,14 +118,13 @@ class Program:
     def expect(self, text):
         """Wait for a line that has this text in it, and return it."""
         end = time.monotonic() + DEADLINE
-        seen = []
         while True:
             try:
-                seen.append(self.lines.get(timeout=max(0.01, end - time.monotonic())))
+                self.seen.append(self.lines.get(timeout=max(0.01, end - time.monotonic())))
             except Empty:
-                raise AssertionError(f"no {text!r} in {seen}, {self.errors}") from None
-            if text in seen[-1]:
-                return seen[-1]
+                raise AssertionError(f"no {text!r} in {self.seen}, {self.errors}") from None
+            if text in self.seen[-1]:
+                return self.seen[-1]
 
     def interrupt(self):
         self.process.send_signal(signal.SIGINT)
@@ -187,7 +189,7 @@ def test_the_demo_as_a_program_needs_no_screen_and_no_settings(start, tmp_path):
 
 def test_the_demo_fails_if_its_story_does_not_hold(monkeypatch, tmp_path):
     monkeypatch.setattr("p2pkit.demo.PATIENCE", 0.5)
-    monkeypatch.setattr("p2pkit.demo.RepairedGossip.compare", lambda self: None)
+    monkeypatch.setattr("p2pkit.protocols.repair.RepairedGossip.compare", lambda self: None)
     result = run("demo", "--out", str(tmp_path / "picture.png"), "--nodes", "16")
     assert result.exit_code == 1
     assert "nodes did not hear it in" in result.stderr
@@ -219,6 +221,18 @@ def test_a_leak_through_the_split_would_be_noticed(monkeypatch):
         monkeypatch.setattr("p2pkit.demo.SECOND", Rumor("leak"))
         with pytest.raises(P2PKitError, match="heard it across the split"):
             story.split()
+
+
+def test_a_repair_tells_what_is_missing_and_nothing_else():
+    with alone(RepairedGossip, peers=["a"]) as bench:
+        bench.tell(Heard("new"))
+        bench.expect("a", Heard("new"))
+        bench.receive(Notes(frozenset({"old"})), "a")
+        bench.expect("a", Heard("new"))
+        bench.receive(Notes(frozenset({"new"})), "a")
+        bench.expect_silence()
+        bench.advance(2 * RepairedGossip.pause)
+        bench.expect("a", Notes(frozenset({"new"})))
 
 
 # launch
@@ -361,7 +375,7 @@ def test_a_file_must_not_hide_a_module(lesson):
     assert "json.py has the name of another module" in result.stderr
 
 
-def test_a_networks_warning_is_a_sentence():
+def test_a_networks_warning_is_a_sentence(capsys):
     class Chatty(Protocol):
         def shout(self):
             for _ in range(200):
@@ -371,6 +385,13 @@ def test_a_networks_warning_is_a_sentence():
         net.call("n0", "shout")
         answer = Console(net).execute("wait 0")
     assert answer == ""
+    assert capsys.readouterr().err.startswith("hint: 200 drops, no such peer: ")
+
+
+def test_a_file_whose_name_is_no_modules_is_asked_for_as_a_file(lesson):
+    Path("my-lesson.py").write_text(LESSON)
+    assert "write my-lesson.py:…" in run("launch", "my-lesson:Gossip").stderr
+    assert run("launch", "my-lesson.py:Gossip", "--seconds", "0").exit_code == 0
 
 
 def test_our_own_mistake_is_not_hidden():
@@ -490,7 +511,7 @@ def test_ctrl_c_ends_a_node_in_good_order(start):
     assert ann.end()[0::2] == (130, "")
 
 
-def test_a_node_whose_handler_raises_ends(start, tmp_path):
+def test_a_console_outlives_the_mistakes_of_a_handler(start, tmp_path):
     (tmp_path / "lesson.py").write_text(LESSON)
     ann = start("node", "lesson:Gossip", "--name", "ann")
     address = ann.expect("ann listens on").rpartition(" ")[2]
@@ -505,7 +526,8 @@ def test_a_node_whose_handler_raises_ends(start, tmp_path):
     bob.expect("down")
     code, _, errors = bob.end()
     assert code == 0
-    assert "nothing_there" in errors
+    # It is the answer to the line, or comes from the side: whoever asks the network first.
+    assert "nothing_there" in errors + "".join(bob.seen)
 
 
 def test_news_are_told_in_few_lines():
@@ -526,6 +548,17 @@ def test_news_are_told_in_few_lines():
     for _ in range(100):
         trace.add(4.0, "disconnect", "ann", "bob", reason="silent")
     assert len(news.lines()) == 21
+
+
+def test_a_node_without_a_console_ends_with_its_handlers_mistake(start, tmp_path):
+    (tmp_path / "lesson.py").write_text(LESSON)
+    ann = start("node", "lesson:Gossip", "--name", "ann")
+    address = ann.expect("ann listens on").rpartition(" ")[2]
+    eve = start("node", "lesson:Wrong", "--name", "eve", "--connect", address)
+    code, _, errors = eve.end()
+    assert code == 1
+    assert "Rumor.text is declared as str" in errors
+    ann.expect("eve is gone")
 
 
 # The console

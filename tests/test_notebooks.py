@@ -10,10 +10,9 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("jupytext", reason="the notebooks need p2pkit[notebooks]")
+jupytext = pytest.importorskip("jupytext", reason="the notebooks need p2pkit[notebooks]")
+nbformat = pytest.importorskip("nbformat", reason="the notebooks need p2pkit[notebooks]")
 pytest.importorskip("nbclient", reason="the notebooks need p2pkit[notebooks]")
-
-import nbformat
 
 FOLDER = Path(__file__).resolve().parent.parent / "notebooks"
 SOURCES = sorted((FOLDER / "source").glob("[0-9]*.py"))
@@ -156,6 +155,18 @@ def test_runs_afresh(source, tmp_path):
         # What runs elsewhere may say other things, but it says them in the same way.
         kinds = [[output.output_type for output in cell.get("outputs", ())] for cell in (old, new)]
         assert kinds[0] == kinds[1], old.source
+
+
+@pytest.mark.slow
+@each_source
+def test_cells_run_again_in_any_order(source, tmp_path):
+    notebook = build.read_source(source)
+    cells = code_cells(notebook)
+    notebook.cells = cells + cells[::-1]
+    again = tmp_path / source.name
+    again.write_text(jupytext.writes(notebook, fmt="py:percent"), encoding="utf-8")
+    said, code = run_build(again, "--into", tmp_path)
+    assert code == 0, said
 
 
 @pytest.mark.slow

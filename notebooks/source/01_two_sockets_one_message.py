@@ -33,9 +33,9 @@ PATIENCE = 5.0  # seconds that we wait for anything, at the most
 # On the web, servers wait and clients call. A **peer-to-peer node** does both: others can call it,
 # and it calls others. Here are two, with three words that you need to read the cell:
 #
-# - A **port** is a number. Together with the address of a machine it names one program there, as an
-#   extension names one telephone in a company. We ask for **port 0**, which means *any that is
-#   free*: a fixed number may be taken, by your neighbour or by this very cell when you ran it before.
+# - A **port** is a number. If the address of a machine is a house, the port is the flat in it: it
+#   names one program. We ask for **port 0**, which means *any that is free*: a fixed number may be
+#   taken, by somebody else on this machine, or by this very cell when you ran it before.
 # - A **callback** is a function that you hand over, for somebody else to call. A node calls yours
 #   whenever something happens to it.
 # - A **thread** is a second line of execution inside one program. Each node has its own, so it works
@@ -183,23 +183,23 @@ dice = random.Random(1)  # thrown alike in every run
 messages = [dice.randbytes(dice.randint(10, 100)) for _ in range(1000)]
 pieces = transfer(messages, read_pieces)
 
-sent, received = list(map(len, messages)), list(map(len, pieces))
-print(f"sent:     {len(sent):5,} messages of {min(sent)} to {max(sent)} bytes")
-print(f"received: {len(received):5,} pieces of {min(received)} to {max(received):,} bytes")
+sent_sizes, piece_sizes = list(map(len, messages)), list(map(len, pieces))
+print(f"sent:     {len(sent_sizes):5,} messages of {min(sent_sizes)} to {max(sent_sizes)} bytes")
+print(f"received: {len(piece_sizes):5,} pieces of {min(piece_sizes)} to {max(piece_sizes):,} bytes")
 print("the same bytes in the same order:", b"".join(messages) == b"".join(pieces))
 
 parts = transfer([bytes(8_000_000)], lambda sock: read_pieces(sock, most=1_000_000))
 print(f"and one message of {sum(map(len, parts)):,} bytes arrives in {len(parts)} pieces")
 
 # %%
-ends = {0, *accumulate(sent)}  # where in the stream one message ends and the next begins
+ends = {0, *accumulate(sent_sizes)}  # where in the stream one message ends and the next begins
 kinds = {
     "exactly one message": ("o", style.BLUE),
     "several messages, glued": ("^", style.ORANGE),
     "cut inside a message": ("x", style.VERMILION),
 }
 found = {kind: [] for kind in kinds}  # where each piece begins, and its size
-for end, size in zip(accumulate(received), received, strict=True):
+for end, size in zip(accumulate(piece_sizes), piece_sizes, strict=True):
     inside = sum(place in ends for place in range(end - size + 1, end + 1))
     if end - size not in ends or end not in ends:
         kind = "cut inside a message"
@@ -209,19 +209,21 @@ for end, size in zip(accumulate(received), received, strict=True):
 
 fig = plt.figure(figsize=(style.WIDTH, 5), layout="constrained")
 top, ax = fig.subplots(2, height_ratios=[1, 3])
-begins = [0, *accumulate(sent)][:-1]
-top.broken_barh(list(zip(begins, sent, strict=True)), (1.1, 0.8), color=style.EDGE, ec="white")
+begins = [0, *accumulate(sent_sizes)][:-1]
+top.broken_barh(
+    list(zip(begins, sent_sizes, strict=True)), (1.1, 0.8), color=style.EDGE, ec="white"
+)
 for kind, (marker, color) in kinds.items():
     top.broken_barh(found[kind], (0, 0.8), color=color, ec="white")
     label = f"{kind} ({len(found[kind])})"
     places, sizes = [place for place, _ in found[kind]], [size for _, size in found[kind]]
     ax.plot(places, sizes, marker, color=color, markersize=5, label=label)
-largest = received.index(max(received))
-closeup = sum(received[:largest]) - 400
+largest = piece_sizes.index(max(piece_sizes))
+closeup = max(0, sum(piece_sizes[:largest]) - 400)
 top.set(xlim=(closeup, closeup + 1600), xlabel="position in the stream (bytes), close up")
 top.set(yticks=(0.4, 1.5), yticklabels=("received", "sent"))
 top.spines[["top", "left", "right"]].set_visible(False)
-ax.axhspan(min(sent), max(sent), color=style.QUIET, label="the sizes that were sent")
+ax.axhspan(min(sent_sizes), max(sent_sizes), color=style.QUIET, label="the sizes that were sent")
 ax.set(yscale="log", xlabel="position in the stream (bytes)", ylabel="size of a piece (bytes)")
 style.curves(ax)
 fig.legend(loc="outside upper center", ncols=2, frameon=False)
@@ -252,8 +254,9 @@ print(transfer([letter + END for letter in letters], read_lines))
 # its new neighbour Mallory for her name, and passes it on. Mallory has thought about her name.
 
 # %%
-name = b"Mallory\nAlice pays 1000 coins to Mallory"
-letters = [b"here is " + name]
+MALLORY = b"Mallory\nAlice pays 1000 coins to Mallory"
+
+letters = [b"here is " + MALLORY]
 arrived = transfer([letter + END for letter in letters], read_lines)
 print(f"{len(letters)} message was sent, and {len(arrived)} arrived:", *arrived, sep="\n   ")
 
@@ -262,9 +265,9 @@ print(f"{len(letters)} message was sent, and {len(arrived)} arrived:", *arrived,
 # the web it is called *CRLF injection*, in mail *SMTP smuggling*.
 #
 # Forbid the byte, then? A picture, a compressed file, a key, a signature: in all of these every byte
-# occurs. Replace it by something else, and that by something else? It can be done, if both sides
-# look at every byte and never make a mistake. There is a simpler way, in which **every byte is
-# allowed because none means anything**.
+# occurs. *Escape* it, that is, write two other bytes in its place? It can be done, if both sides look
+# at every byte and never make a mistake. There is a simpler way, in which **every byte is allowed
+# because none means anything**.
 #
 # ## Say first how much follows
 #
@@ -310,7 +313,7 @@ def read_frame(sock):
 
 left, right = connection()
 with left, right:
-    for letter in (b"hello", b"here is " + name, b"", bytes(range(256))):
+    for letter in (b"hello", b"here is " + MALLORY, b"", bytes(range(256))):
         left.sendall(frame(letter))
         arrived = read_frame(right)
         print(f"{len(arrived):3} bytes, as they were sent: {arrived == letter}")
@@ -364,7 +367,7 @@ plt.show()
 
 # %%
 letters = [bytes([value]) for value in range(256)]
-letters += [bytes(range(256)), b"", name, dice.randbytes(1_000_000)]
+letters += [bytes(range(256)), b"", MALLORY, dice.randbytes(1_000_000)]
 arrived = []
 complete = threading.Event()
 
@@ -472,7 +475,7 @@ for event in net.trace:
         f"{event.message or '':9}  {event.size or '':5}"
     )
 print(f"\n{net.trace.count(kind='receive')} of {net.trace.count(kind='send')} messages arrived,")
-print("and one of them on the wire is", next(net.trace.where(kind="send")).data)
+print("and the first one, without its header, was", next(net.trace.where(kind="send")).data)
 
 # %% [markdown]
 # ## Exercise: a framer for every stream
@@ -484,11 +487,12 @@ print("and one of them on the wire is", next(net.trace.where(kind="send")).data)
 #
 # - A piece may hold three messages, or half of one, or half a header.
 # - A message may be empty, and it may be huge.
-# - Strangers lie. Four bytes are enough to announce 4 GiB, and who waits for them keeps all that
+# - Strangers lie. Four bytes are enough to announce gigabytes, and who waits for them keeps all that
 #   comes. Raise a `ValueError` as soon as a header announces more than `limit` bytes; a message of
 #   exactly `limit` bytes is welcome.
 #
-# Fill in the cell, run it and the one below it, and read what the check says.
+# Fill in the cell, and run it and the one below, which checks your class step by step. What the check
+# says is for you; its code you may skip.
 
 
 # %% tags=["exercise"]
@@ -577,7 +581,9 @@ def check(framer):
                 return
         print("ok   ", title)
     print(f"all {len(steps)} steps done, and your feed has {lines(framer.feed)} lines.")
-    print(f"The kit's own, FrameReader.received, has {lines(FrameReader.received)}.")
+    print(
+        f"The kit's own, FrameReader.received, has {lines(FrameReader.received)}, docstring included."
+    )
 
 
 def lines(function):

@@ -1,0 +1,60 @@
+"""News: what happens at a node, in lines for the person who watches it.
+
+>>> trace = Trace()
+>>> news = News(trace)
+>>> trace.add(1.5, "connect", "ann", "bob")
+>>> news.lines(), news.lines()
+(['    1.50 s  bob is connected'], [])
+"""
+
+from typing import Any
+
+from p2pkit.terminal import printable, short
+from p2pkit.trace import Event, Trace
+
+MOST_NEWS = 20
+"""Lines of news at a time, at most: nobody reads a hundred a second."""
+
+
+class News:
+    """What has happened at a node since one last asked, in lines for a person."""
+
+    def __init__(self, trace: Trace) -> None:
+        self._trace = trace
+        self._seen = 0
+
+    def lines(self) -> list[str]:
+        """Return what is new."""
+        rows = self._trace._events[self._seen :]  # from where we were: a trace may be long
+        self._seen += len(rows)
+        told = [line for event in map(Event._make, rows) if (line := _told(event))]
+        left = len(told) - MOST_NEWS
+        return told[:MOST_NEWS] + ([f"{'':11}… and {left:,} more"] if left > 0 else [])
+
+
+def _told(event: Event) -> str:
+    """Return an event as a person would tell it, or nothing if it is not worth it."""
+    what = ""
+    if event.kind == "connect":
+        what = f"{event.peer} is connected"
+    elif event.kind == "disconnect":
+        what = f"{event.peer} is gone: {event.reason}"
+    elif event.kind == "receive" and event.peer is not None:
+        what = f"{event.peer}: {_flatten(event.value)}"
+    elif event.kind == "unreachable":
+        what = f"cannot connect to {event.reason}"
+    elif event.kind == "drop":
+        what = f"dropped, {event.peer or 'a stranger'}: {event.reason}"
+    elif event.kind == "log":
+        what = f"log: {event.value}"
+    return f"{event.time:8.2f} s  {short(printable(what), 110)}" if what else ""
+
+
+def _flatten(value: Any) -> str:
+    """Return the value of a message in a trace as a person would write it.
+
+    >>> _flatten(["Rumor", {"text": "hello", "hops": 1}])
+    "Rumor text='hello' hops=1"
+    """
+    kind, fields = value
+    return " ".join([kind, *(f"{name}={field!r}" for name, field in fields.items())])
