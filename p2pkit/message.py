@@ -331,8 +331,8 @@ def _wrong_field(message: Message, why: str) -> MessageError:
 def _shown(value: object) -> str:
     try:
         return _shorten(repr(value))
-    except RecursionError:
-        return "something nested too deeply"
+    except (RecursionError, ValueError):  # nested too deeply; an int of thousands of digits
+        return "something too large to show"
 
 
 def _name(hint: Any) -> str:

@@ -25,9 +25,9 @@ class News:
 
     def lines(self) -> list[str]:
         """Return what is new."""
-        rows = self._trace._events[self._seen :]  # from where we were: a trace may be long
-        self._seen += len(rows)
-        told = [line for event in map(Event._make, rows) if (line := _told(event))]
+        events = list(self._trace.since(self._seen))
+        self._seen += len(events)
+        told = [line for event in events if (line := _told(event))]
         left = len(told) - MOST_NEWS
         return told[:MOST_NEWS] + ([f"{'':11}… and {left:,} more"] if left > 0 else [])
 

@@ -30,7 +30,9 @@ class Reactor:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
         self.epoch = perf_counter()
-        self.now = 0.0  # seconds since the epoch when this turn began: it stands still during a turn
+        self.now = (
+            0.0  # seconds since the epoch when this turn began: it stands still during a turn
+        )
         self.writers: list[Writer] = []
         self._queue: list[list[Any]] = []  # [when, serial, action or None, arguments], as a heap
         self._serial = count()

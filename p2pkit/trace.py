@@ -166,6 +166,12 @@ class Trace:
         self._need_events("iterating over a trace")
         return map(Event._make, islice(self._events, len(self._events)))
 
+    def since(self, number: int) -> Iterator[Event]:
+        """Iterate over the events after the first `number` ones: over what is new to a reader who
+        has seen those."""
+        self._need_events("trace.since")
+        return map(Event._make, self._events[number:])
+
     def __len__(self) -> int:
         """Return the number of events, recorded or only counted."""
         return len(self._events) + sum(number for number, _ in self._tallies.values())

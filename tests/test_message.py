@@ -339,7 +339,7 @@ def test_integers_of_64_bits_travel(value):
         (Number(True), r"Number\.value .* type bool"),
         (Number(2**63), r"Number\.value .* 64 bits.*str or bytes"),
         (Number(-(2**63) - 1), r"Number\.value .* 64 bits"),
-        (Number(10**5000), r"Number\.value"),
+        (Number(10**5000), r"Number\.value .* too large to show, .* 64 bits"),
         (Real(float("nan")), r"Real\.value .* float \| None"),
         (Real(float("-inf")), r"Real\.value .* float \| None"),
         (Real(True), r"Real\.value .* type bool"),
@@ -412,7 +412,7 @@ def test_a_message_nested_too_deeply_is_refused():
     chain = None
     for _ in range(5000):
         chain = Chain(chain)
-    with pytest.raises(MessageError, match=r"Chain\.before .* nested too deeply"):
+    with pytest.raises(MessageError, match=r"Chain\.before .* too large to show"):
         encode(chain)
 
 
