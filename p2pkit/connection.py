@@ -14,7 +14,7 @@ import asyncio
 import socket
 import struct
 from enum import Enum, auto
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, cast
 from typing import Protocol as Interface
 
 from p2pkit.errors import FrameError
@@ -122,10 +122,9 @@ class Connection(asyncio.BufferedProtocol):
     # What asyncio calls
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast(asyncio.Transport, transport)
         self.reactor.begin_turn()
-        transport.set_write_buffer_limits(high=PAUSE_UNSENT)
+        self.transport.set_write_buffer_limits(high=PAUSE_UNSENT)
         self.owner.opened(self)
         self.reactor.end_turn()
 

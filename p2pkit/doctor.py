@@ -36,16 +36,13 @@ PACKAGES = (
     ("networkx", "graphs", ""),
     ("typer", "this command line", "cli"),
     ("matplotlib", "pictures", "plot"),
-    ("cloudpickle", "nodes in processes of their own", "processes"),
+    ("cloudpickle", "functions from a notebook, in other processes", "processes"),
     ("loky", "slow work elsewhere: self.work", "processes"),
     ("jupyter", "notebooks", "notebooks"),
     ("nbclient", "notebooks that run by themselves", "notebooks"),
     ("jupytext", "notebooks as text", "notebooks"),
 )
 """The packages that p2pkit can use: what for, and with which extra of p2pkit they come."""
-
-COMFORTS = (("uvloop", "a faster event loop, not on Windows", "fast"),)
-"""Packages that nobody misses."""
 
 
 class Finding(NamedTuple):
@@ -81,9 +78,6 @@ def examine() -> Iterator[Finding]:
     )
     for package, purpose, extra in PACKAGES:
         yield _package(package, purpose, extra)
-    for package, purpose, extra in COMFORTS:
-        if (finding := _package(package, purpose, extra)).is_ok:
-            yield finding
     yield _tried(_connection, is_needed=True)
     yield _descriptors()
     yield _tried(_picture, is_needed=False)

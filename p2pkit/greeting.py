@@ -127,7 +127,7 @@ class Greeter:
             loop = self.node.reactor.loop
             attempt = loop.create_connection(lambda: self._connect(dial), host, port)
             await asyncio.wait_for(attempt, DIAL_TIMEOUT)
-        except (OSError, NetworkError) as error:
+        except (OSError, ValueError, NetworkError) as error:
             self.node.reactor.begin_turn()
             self.over(dial, reason_of(error))
             self.node.reactor.end_turn()
@@ -276,6 +276,8 @@ def reason_of(error: BaseException) -> str:
     """Say in words why a connection did not come about, or a port could not be had."""
     if isinstance(error, NetworkError):
         return str(error)
+    if isinstance(error, ValueError):
+        return "that is no name of a machine"
     if isinstance(error, ConnectionRefusedError):
         return "nobody listens there (connection refused)"
     if isinstance(error, TimeoutError):

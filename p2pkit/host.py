@@ -210,7 +210,8 @@ class BaseHost(Host):
         self.record("resume")
         held, self._held = self._held, []
         for action, args in held:
-            action(*args)
+            if self.alive:  # one of them may have been its end
+                action(*args)
 
     # What protocols ask for
 

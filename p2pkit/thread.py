@@ -124,7 +124,7 @@ class LoopThread:
         """Return the line of somebody else's code that the loop's thread is in."""
         frame = sys._current_frames().get(self._thread.ident or 0)
         for place in reversed(traceback.extract_stack(frame) if frame else []):
-            if place.filename.startswith(_ASYNCIO):
+            if place.filename == __file__ or place.filename.startswith(_ASYNCIO):
                 return None  # no handler is running: what takes long is a coroutine of ours
             if not place.filename.startswith(_OURS):
                 return f"{place.filename}, line {place.lineno}, in {place.name}"

@@ -250,7 +250,14 @@ def test_any_byte_arrives_alone_and_in_company(two_nodes):
 
 def test_texts_that_look_like_the_wire_format_arrive(two_nodes):
     a, b = two_nodes
-    data = ["\x04", "\r\n\r\n", '["Json",{"value":1}]', "\0" * 12, "ÿ\U0001f600\u2028", "compressed"]
+    data = [
+        "\x04",
+        "\r\n\r\n",
+        '["Json",{"value":1}]',
+        "\0" * 12,
+        "ÿ\U0001f600\u2028",
+        "compressed",
+    ]
     for item in data:
         a.send_to_nodes(item)
         a.send_to_nodes(item.encode())

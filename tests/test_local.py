@@ -112,9 +112,7 @@ def drops(net):
 
 
 def disconnects(net):
-    return {
-        (e.node, e.peer): (e.time, e.reason) for e in net.trace.where(kind="disconnect")
-    }
+    return {(e.node, e.peer): (e.time, e.reason) for e in net.trace.where(kind="disconnect")}
 
 
 # What a student writes

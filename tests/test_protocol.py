@@ -178,7 +178,9 @@ def test_a_timer_that_is_cancelled_forgets_its_call_once():
     assert calls == ["forgotten"]
 
 
-@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda timer: pickle.loads(pickle.dumps(timer))])
+@pytest.mark.parametrize(
+    "duplicate", [copy.deepcopy, lambda timer: pickle.loads(pickle.dumps(timer))]
+)
 def test_a_copy_of_a_timer_shows_whether_it_runs_and_stops_nothing(duplicate):
     timer, calls = Timer(), []
     timer._forget = lambda: calls.append("forgotten")
