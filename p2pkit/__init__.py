@@ -5,21 +5,23 @@
 The files, in a good order to read them:
 
     message.py      what nodes say: immutable records, to bytes and back
-    protocol.py     what a node does: handlers, and what they may ask for
+    protocol.py     what a node does: handlers, and what they may ask for (vocabulary.py: which
+                    messages it handles)
     link.py         how a message travels, or does not
     trace.py        what happened
-    host.py         what every home of a protocol does alike
+    host.py         what every home of a protocol does alike (snapshot.py: copies to look at)
     network.py      the verbs of a network: tell, run, crash, partition …
     framing.py      where one message ends in a stream of bytes
     connection.py   one TCP connection
-    greeting.py     how connections begin
-    tcp.py          one protocol on one real socket
+    greeting.py     how connections begin (contacts.py: those that are dialled when needed)
+    tcp.py          one protocol on one real socket (reactor.py, thread.py: time and turns)
     local.py        many of them: LocalNetwork
     node.py         Node(host, port, callback), the first lesson's door
 
-Beside them: topology.py (graphs by name and from files), disk.py (what survives a crash),
-testing.py (a protocol alone on a bench), errors.py (all errors in one tree), plot/ (pictures),
-protocols/ (gossip and others, to read and to use).
+Beside them: topology.py (graphs by name and from files), disk.py and storage.py (what survives a
+crash), work.py (slow work, elsewhere), stats.py (numbers from a trace), testing.py (a protocol
+alone on a bench), errors.py (all errors in one tree), plot/ (pictures), protocols/ (gossip and
+others, to read and to use), cli.py (the command line, and where each command's code is).
 """
 
 from importlib import import_module

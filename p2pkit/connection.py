@@ -238,10 +238,9 @@ class Connection(asyncio.BufferedProtocol):
     def reset(self, reason: str) -> None:
         """End the connection at once, dropping what waits, and let the other side know by a TCP
         reset."""
-        if self.stage is _CLOSED:
-            return
-        self.reason = reason
-        self.stage = Stage.CLOSED
+        if self.stage is not _CLOSED:  # else it may still be busy with its last words
+            self.reason = reason
+            self.stage = Stage.CLOSED
         linger_not(self.transport.get_extra_info("socket"))
         self.transport.abort()
 

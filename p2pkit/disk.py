@@ -37,6 +37,8 @@ class Disk(MutableMapping[str, Any]):
         self._find = find
 
     def __getitem__(self, key: str) -> Any:
+        if not isinstance(key, str):
+            raise KeyError(key)  # SQLite would find "5" for 5
         data = self._store[key]
         if data[:1] == _JSON:
             return msgspec.json.decode(data[1:])

@@ -62,6 +62,7 @@ class Greeted(Interface):
 
     @property
     def contact(self) -> Contact: ...
+    def is_cut(self, id: str) -> bool: ...
     def ready(self, connection: Connection) -> None: ...
     def offended(self, connection: Connection, why: str) -> None: ...
     def dial_failed(self, dial: Dial, why: str) -> None: ...
@@ -103,10 +104,17 @@ class Greeter:
             return
         if why.endswith(CROSSING) and not self._is_peer(dial):
             # The other side's own dial goes first. It will be ready soon, and ends this one.
-            self.node.reactor.at(self.node.reactor.now + DIAL_TIMEOUT, self._end, dial, why)
+            attempt = self._attempts[dial]
+            self.node.reactor.at(
+                self.node.reactor.now + DIAL_TIMEOUT, self._give_up, attempt, dial, why
+            )
         elif why.endswith((TAKEN, CROSSING)):
             self._end(dial, TAKEN)
         else:
+            self._end(dial, why)
+
+    def _give_up(self, attempt: Attempt, dial: Dial, why: str) -> None:
+        if self._attempts.get(dial) is attempt:  # and not another one, later
             self._end(dial, why)
 
     def _end(self, dial: Dial, why: str) -> None:
@@ -180,6 +188,8 @@ class Greeter:
     def _welcome(self, connection: Connection, hello: Hello) -> None:
         """Decide on a hello. Raises HelloError with the reason for a refusal."""
         self._check(hello, connection.dial)
+        if self.node.is_cut(hello.id):
+            return  # nothing gets through a cut, no answer either: time will end this
         connection.id = hello.id
         connection.address = self._dialable(hello.address, connection)
         if connection.dial is None:

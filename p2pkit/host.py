@@ -254,14 +254,16 @@ class BaseHost(Host):
         _check_seconds("every", seconds, above=True)
         _check_seconds("jitter", jitter)
         timer = Timer()
-        start, turn, late = self.clock.now, 0, 0.0
+        start = due = self.clock.now
+        turn = 0
 
         def set_next() -> None:
-            nonlocal turn, late
+            nonlocal turn, due
             now = self.clock.now
-            turn = 1 + max(turn, int((now - late - start) / seconds))  # a pause eats some turns
+            turn += 1 + int((now - due) / seconds)  # those that a pause has eaten are over
             late = self.random.random() * jitter if jitter else 0.0
-            self._arm(timer, max(now, start + turn * seconds + late), ring)
+            due = max(now, start + turn * seconds + late)
+            self._arm(timer, due, ring)
 
         def ring() -> None:
             set_next()

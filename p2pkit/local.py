@@ -43,6 +43,9 @@ LINK_TIMEOUT = 15.0
 DIALS_AT_ONCE = 64
 """Connections of the graph that are made at the same time: fewer than a node's MAX_GREETING."""
 
+DIAL_AGAIN = 0.05
+"""Seconds until a connection that could not be made is tried again: time for an old one to go."""
+
 T = TypeVar("T")
 
 
@@ -334,6 +337,8 @@ class LocalNetwork(Network):
             if todo and self._reactor.time > patience:
                 why = next(why for edge, why in left if edge == todo[0])
                 raise NetworkError(f"{todo[0][0]} cannot connect to {todo[0][1]}: {why}")
+            if todo:
+                await asyncio.sleep(DIAL_AGAIN)
 
     async def _dial(self, turn: asyncio.Semaphore, a: str, b: str) -> str:
         async with turn:

@@ -150,7 +150,9 @@ class Decoder:
             if body.count(b'"') != coder.quotes and _ENCODER.encode((coder.kind, message)) != body:
                 _check_spelling(body)
             return message
-        except _MISFITS as error:
+        except NotUnderstood:
+            raise
+        except Exception as error:  # a message's own __post_init__ may raise anything
             raise NotUnderstood(_shorten(str(error))) from None
 
     def _look_up(self, body: bytes) -> "Codec":

@@ -50,6 +50,7 @@ MAX_PENDING = 32 * 1024 * 1024
 senders wait."""
 
 _OVERHEAD = 512  # bytes that an event needs beside its data
+_MANY = 1024  # small messages that may wait for the loop
 
 
 class OtherNode(NamedTuple):
@@ -86,6 +87,7 @@ class Node:
         self.failure = ""  # why connect_with_node returned False, the last time
         self.terminate_flag = _StopFlag(self)
         self._events = _Inbox()
+        self._cancel_look: Callable[[], object] = lambda: None
         self._outbox = _Outbox()
         self._loop = LoopThread(f"node {self.id}", self._report)
         self._around = Surroundings(
@@ -174,29 +176,35 @@ class Node:
         kind, body = _written(data)
         if self.terminate_flag.is_set():
             return
-        if threading.current_thread() is not self._thread and not self._outbox.room.is_set():
-            self._outbox.room.wait(2 * PEER_TIMEOUT)
-        if self._outbox.put((kind, body, targets)):
+        patience = 0 if threading.current_thread() is self._thread else 2 * PEER_TIMEOUT
+        if self._outbox.put((kind, body, targets), patience):
             self._loop.soon(self._send_waiting)
 
     # On the loop's thread
 
     def _send_waiting(self) -> None:
         self._loop.reactor.begin_turn()
-        for kind, body, targets in self._outbox.take():
+        items = self._outbox.take()
+        for kind, body, targets in items:
             self._tcp.send_body(targets(), kind, body)
         self._loop.reactor.end_turn()
-        self._make_senders_wait()
+        self._outbox.sent(items, self._unsent())
+        if self._outbox.is_full:
+            self._look_again()
 
-    def _make_senders_wait(self) -> None:
-        """Hold senders up while much is on its way, and look again soon."""
-        if any(connection.unsent > PAUSE_UNSENT for connection in self._tcp.links.values()):
-            self._outbox.room.clear()
-            for connection in self._tcp.links.values():
-                connection.measure()
-            self._loop.reactor.at(self._tcp.now + 0.005, self._make_senders_wait)
-        else:
-            self._outbox.room.set()
+    def _unsent(self) -> int:
+        """Return how many bytes wait for the slowest of the others."""
+        return max((connection.unsent for connection in self._tcp.links.values()), default=0)
+
+    def _look_again(self) -> None:
+        """While senders are held up, look soon and often whether they must be."""
+        self._cancel_look()
+        for connection in self._tcp.links.values():
+            connection.measure()
+        self._outbox.sent([], self._unsent())
+        if self._outbox.is_full:
+            soon = self._loop.reactor.time + 0.005
+            self._cancel_look = self._loop.reactor.at(soon, self._look_again)
 
     def _happened(self, event: str, other: OtherNode, data: Any, size: int = 0) -> None:
         """Put an event into the callback's queue; if that is long, stop reading for a while."""
@@ -218,7 +226,7 @@ class Node:
 
         self._loop.wait_for(leave())
         self._loop.close()
-        self._outbox.room.set()
+        self._outbox.close()
         self._events.put(None, 0)
 
     def _report(self, error: BaseException) -> None:
@@ -336,27 +344,53 @@ class _Inbox:
         return item
 
 
+_Item = tuple[str, bytes, Callable[[], list[str]]]
+
+
 class _Outbox:
-    """Data on its way from any thread to the loop's."""
+    """Data on its way from any thread to the loop's, and from there to the others."""
 
     def __init__(self) -> None:
-        self.room = threading.Event()  # set while more may be put in
-        self.room.set()
-        self._items: list[Any] = []
-        self._lock = threading.Lock()
+        self._items: list[_Item] = []
+        self._size = 0  # bytes of what was put in, and is not written to connections yet
+        self._unsent = 0  # bytes that wait in the fullest connection
+        self._open = True
+        self._room = threading.Condition()
 
-    def put(self, item: Any) -> bool:
-        """Add an item, and tell whether the loop must be woken for it."""
-        with self._lock:
+    @property
+    def is_full(self) -> bool:
+        """Tell whether those who may wait shall wait."""
+        much = self._size + self._unsent > PAUSE_UNSENT or len(self._items) >= _MANY
+        return much and self._open
+
+    def put(self, item: _Item, patience: float) -> bool:
+        """Add an item when there is room for it, or patience has ended, and tell whether the loop
+        must be woken for it."""
+        with self._room:
+            if self.is_full:
+                self._room.wait_for(lambda: not self.is_full, patience)
             self._items.append(item)
-            if len(self._items) >= 1024:
-                self.room.clear()  # until the loop has caught up
+            self._size += len(item[1])
             return len(self._items) == 1
 
-    def take(self) -> list[Any]:
-        with self._lock:
+    def take(self) -> list[_Item]:
+        with self._room:
             items, self._items = self._items, []
             return items
+
+    def sent(self, items: list[_Item], unsent: int) -> None:
+        """Note that items are written, and how much waits in the fullest connection now."""
+        with self._room:
+            self._size -= sum(len(body) for _, body, _ in items)
+            self._unsent = unsent
+            if not self.is_full:
+                self._room.notify_all()
+
+    def close(self) -> None:
+        """Let nobody wait any more."""
+        with self._room:
+            self._open = False
+            self._room.notify_all()
 
 
 class _StopFlag(threading.Event):

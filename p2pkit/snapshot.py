@@ -31,7 +31,15 @@ def copied(host: Any) -> Protocol:
 
 
 # `self.peers` is a view, and a node may have kept one among its attributes: views shall be copied too.
-copyreg.pickle(MappingProxyType, lambda view: (MappingProxyType, (dict(view),)))
+def _view(content: dict[Any, Any]) -> MappingProxyType[Any, Any]:
+    return MappingProxyType(content)
+
+
+def _unknown(kind: str) -> None:
+    """Find no message: an empty disk holds none. Unlike a lambda, this can be pickled."""
+
+
+copyreg.pickle(MappingProxyType, lambda view: (_view, (dict(view),)))
 
 
 class ShowCase:
@@ -41,7 +49,7 @@ class ShowCase:
         self.id, self.now, self.contact, self.peers = host.id, host.now, host.contact, host.peers
         self.random = copy.copy(host.random)
         disk = host.disk_copy()
-        self.disk = Disk({}, lambda kind: None) if disk is None else disk
+        self.disk = Disk({}, _unknown) if disk is None else disk
 
     def __getattr__(self, name: str) -> NoReturn:
         if name.startswith("__"):

@@ -315,6 +315,10 @@ class TcpHost(BaseHost):
         elif connection.dial is not None:
             self._contacts.ready(connection, self.now)
 
+    def is_cut(self, id: str) -> bool:
+        """Tell whether something between this node and another stops messages, either way."""
+        return self.around.weather.is_cut(self.id, id) or self.around.weather.is_cut(id, self.id)
+
     def dial_failed(self, dial: Dial, why: str) -> None:
         self.last_failure = why
         self.record("unreachable", dial.expected, reason=f"{dial.address}: {why}")

@@ -162,9 +162,9 @@ def test_a_program_that_freezes_is_reported_within_a_few_heartbeats(make_node, o
 def test_somebody_who_said_hello_and_falls_silent_is_given_up_and_nobody_else(impatient):
     with LocalNetwork(Post, nx.path_graph(2), name="test") as net:
         with Stranger(net.call("n0", "me").address) as silent:
+            since = net.now
             silent.hello("test", id="x")
             assert net.run(until=lambda: "x" in net["n0"].peers, within=PATIENCE)
-            since = net.now
             assert net.run(until=lambda: net["n0"].gone, within=PATIENCE)
             [(who, when)] = net["n0"].gone
             assert who == "x"
@@ -291,6 +291,23 @@ def test_16_mebibytes_arrive_whole_both_ways_at_once(two_nodes):
     assert b.events.messages == [one]
     assert a.nodesOut
     assert b.nodesIn
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+def test_many_large_messages_arrive_whole_however_fast_they_are_sent(two_nodes, threads):
+    a, b = two_nodes
+    data = random.Random(1).randbytes(MANY)
+
+    def send():
+        for _ in range(12 // threads):
+            a.send_to_nodes(data)
+
+    senders = [on_thread(send) for _ in range(threads)]
+    for sender in senders:
+        sender.join()
+    eventually(lambda: len(b.events.messages) == 12, within=60)
+    assert all(message == data for message in b.events.messages)
+    assert "NODEINBOUNDCLOSED" not in b.events.kinds
 
 
 def test_large_messages_of_a_protocol_arrive_whole():

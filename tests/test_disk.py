@@ -23,7 +23,7 @@ class Unknown(Message):
 
 
 find = {"Block": Block, "Contact": Contact}.get
-Pair = namedtuple("Pair", "a b")  # noqa: PYI024
+Pair = namedtuple("Pair", "a b")
 
 
 @pytest.fixture(params=["memory", "file"])
@@ -136,13 +136,23 @@ def test_a_message_that_cannot_travel_cannot_be_kept_either(disk):
 
 @pytest.mark.parametrize("key", [5, None, ("a", 1), b"a", Block(1)])
 def test_a_key_is_a_str(disk, key):
-    with pytest.raises(MessageError, match=r"keys are str, and this is a (int|NoneType|tuple|bytes|Block)"):
+    with pytest.raises(
+        MessageError, match=r"keys are str, and this is a (int|NoneType|tuple|bytes|Block)"
+    ):
         disk[key] = 1
+
+
+@pytest.mark.parametrize("key", [5, None, b"5"])
+def test_what_is_no_str_is_not_there(disk, key):
+    disk["5"] = 1
+    assert key not in disk
 
 
 def test_a_message_whose_class_is_gone_is_named_when_it_is_read(disk):
     disk["odd"] = Unknown("?")
-    with pytest.raises(MessageError, match=r"disk\['odd'\] holds a message .* no handler for Unknown"):
+    with pytest.raises(
+        MessageError, match=r"disk\['odd'\] holds a message .* no handler for Unknown"
+    ):
         disk["odd"]
     assert list(disk) == ["odd"]
 

@@ -70,7 +70,7 @@ def test_a_header_is_three_big_endian_numbers():
 
 
 def test_a_heartbeat_is_a_frame_without_a_body():
-    assert HEARTBEAT_FRAME == frame(b"", 0)
+    assert frame(b"", 0) == HEARTBEAT_FRAME
     assert FrameReader().feed(HEARTBEAT_FRAME * 2) == [(0, 0, b""), (0, 0, b"")]
 
 

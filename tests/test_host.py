@@ -169,7 +169,7 @@ def test_an_answer_reaches_whoever_asked_and_once(host):
 
 
 def test_without_an_answer_the_time_runs_out_once(host):
-    host.call("question", "a", timeout=2.0)
+    host.node.question("a", timeout=2.0)
     host.clock.advance(1.99)
     assert host.node.seen == []
     host.clock.advance(0.01)
@@ -581,7 +581,9 @@ def test_a_handler_that_returns_no_message_is_told_what_it_may_return(answer):
     host = PlainHost(Odd)
     host.start()
     host.arrives(Ping())
-    with pytest.raises(ProtocolError, match=r"Odd\.ping returned .*: a handler returns nothing, or a"):
+    with pytest.raises(
+        ProtocolError, match=r"Odd\.ping returned .*: a handler returns nothing, or a"
+    ):
         raise host.errors[0]
     assert host.out == []
 
@@ -597,7 +599,9 @@ def test_an_answer_whose_class_nobody_could_find_is_refused_where_it_is_given():
     host = PlainHost(Odd)
     host.start()
     host.arrives(Ping())
-    with pytest.raises(ProtocolError, match=r"Odd\.ping answered with a Hidden, .*import or define"):
+    with pytest.raises(
+        ProtocolError, match=r"Odd\.ping answered with a Hidden, .*import or define"
+    ):
         raise host.errors[0]
 
 
@@ -634,7 +638,11 @@ def states(watch, *notes):
 
 
 def test_a_watched_state_is_recorded_when_it_has_changed():
-    assert states(lambda node: {"n": len(node.seen) // 2}, *"abcd") == [{"n": 0}, {"n": 1}, {"n": 2}]
+    assert states(lambda node: {"n": len(node.seen) // 2}, *"abcd") == [
+        {"n": 0},
+        {"n": 1},
+        {"n": 2},
+    ]
     assert states(lambda node: {}, *"abcd") == []
 
 

@@ -247,7 +247,7 @@ def test_annotations_may_be_strings(monkeypatch):
 
 
 def test_a_name_that_is_never_defined_is_said_where_the_message_is_sent():
-    lonely = make("Nowhere | None", "Lonely")  # noqa: F821
+    lonely = make("Nowhere | None", "Lonely")
     with pytest.raises(MessageError, match="Lonely: name 'Nowhere' is not defined: define"):
         encode(lonely(None))
 
@@ -396,7 +396,7 @@ def test_any_value_in_any_field_either_arrives_the_same_or_is_refused_by_name(go
     try:
         body = encode(odd)
     except MessageError as error:
-        assert f"Everything.{name} " in str(error)
+        assert f"Everything.{name} " in str(error)  # noqa: PT017
     else:
         assert decode(body, find) == odd
         assert isinstance(hash(odd), int)
@@ -420,7 +420,7 @@ def test_a_message_above_the_limit_is_refused_with_its_size(monkeypatch):
     monkeypatch.setattr(message, "MAX_BODY", 1000)
     room = 1000 - len(encode(Rumor("")))
     assert len(encode(Rumor("x" * room))) == 1000
-    with pytest.raises(MessageError, match="1,001 bytes .* 1,000 .*pieces"):
+    with pytest.raises(MessageError, match=r"1,001 bytes .* 1,000 .*pieces"):
         encode(Rumor("x" * (room + 1)))
 
 
@@ -613,3 +613,15 @@ def test_a_piece_repeated_inside_a_good_body_gives_no_name_two_values(good, star
 
 def no_twins(pairs):
     return len(dict(pairs)) == len(pairs)
+
+
+def test_a_check_of_the_message_that_raises_is_a_message_not_understood():
+    class Share(Message):
+        part: float
+
+        def __post_init__(self):
+            1 / self.part  # noqa: B018
+
+    assert decode(b'["Share",{"part":0.5}]', {"Share": Share}.get) == Share(0.5)
+    with pytest.raises(NotUnderstood, match="division by zero"):
+        decode(b'["Share",{"part":0.0}]', {"Share": Share}.get)

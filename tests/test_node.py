@@ -8,7 +8,7 @@ import threading
 import time
 
 import pytest
-from tools import PATIENCE, Events, Stranger, eventually, free_port, on_thread, takes_less_than
+from tools import PATIENCE, Events, Stranger, eventually, free_port, on_thread, stays, takes_less_than
 
 from p2pkit import Node, node as node_module
 from p2pkit.errors import MessageError, NetworkError
@@ -63,7 +63,7 @@ def test_a_program_in_the_manner_of_2018():
         answered = []
 
         def tell(event, node, other, data):
-            print(f"{{node.name}}: {{event}}: {{data}}")
+            print(f"{{node.name}}: {{event}}: {{data}}\\n", end="")  # in one piece
             if event == "NODEMESSAGE" and data.get("type") == "message":
                 node.send_to_nodes({{"thank": "you"}})
             answered.append(event)
@@ -458,7 +458,7 @@ def test_messages_of_several_threads_arrive_each_in_order(make_node):
 def test_a_sender_waits_for_a_slow_reader_and_nothing_is_lost(make_node, monkeypatch):
     monkeypatch.setattr(node_module, "MAX_PENDING", 1024 * 1024)
     monkeypatch.setattr(node_module, "PAUSE_UNSENT", 1024 * 1024)
-    go = threading.Event()
+    go, sent = threading.Event(), []
 
     def slow(event, node, other, data):
         go.wait(PATIENCE)
@@ -466,21 +466,21 @@ def test_a_sender_waits_for_a_slow_reader_and_nothing_is_lost(make_node, monkeyp
 
     a, b = make_node(), make_node(slow)
     connect(a, b)
-    sent = []
 
     def send():
-        for number in range(200):
-            a.send_to_nodes(bytes([number]) * 100_000)
+        for number in range(1000):
+            a.send_to_nodes(number.to_bytes(2, "big") * 25_000)
             sent.append(number)
 
     thread = on_thread(send)
-    eventually(lambda: not a._outbox.room.is_set())
-    time.sleep(0.2)
-    assert len(sent) < 200  # 20 MB did not just pile up
-    go.set()
-    thread.join()
-    eventually(lambda: len(b.events.messages) == 200)
-    assert b.events.messages == [bytes([number]) * 100_000 for number in range(200)]
+    try:
+        stays(lambda: len(sent) < 1000, 0.5)  # 50 MB do not just pile up
+        assert sent
+    finally:
+        go.set()
+        thread.join()
+    eventually(lambda: len(b.events.messages) == 1000)
+    assert b.events.messages == [number.to_bytes(2, "big") * 25_000 for number in range(1000)]
     assert "NODEINBOUNDCLOSED" not in b.events.kinds
 
 
@@ -737,14 +737,14 @@ def test_stopping_frees_a_sender_who_waits_for_a_slow_reader(make_node, monkeypa
 
     def send():
         try:
-            for _ in range(200):
-                a.send_to_nodes(bytes(100_000))
+            for _ in range(1000):
+                a.send_to_nodes(bytes(50_000))
         except BaseException as error:
             errors.append(error)
 
     try:
         thread = on_thread(send)
-        eventually(lambda: not a._outbox.room.is_set())
+        stays(thread.is_alive, 0.5)
         a.stop()
         thread.join(PATIENCE)
         assert not thread.is_alive()

@@ -127,7 +127,11 @@ def test_a_copy_can_be_copied_and_pickled(seen):
     del seen.method  # the method of an object of a class that a test may not pickle by name
     carried = pickle.loads(pickle.dumps(seen))
     for one in (again, carried):
-        assert (one.id, one.notes, dict(one.peers)) == ("n0", [Note("hello")], {"a": "a:0", "b": "b:0"})
+        assert (one.id, one.notes, dict(one.peers)) == (
+            "n0",
+            [Note("hello")],
+            {"a": "a:0", "b": "b:0"},
+        )
         with pytest.raises(NodeDown, match="a copy of n0"):
             one.log("x")
 
@@ -142,5 +146,5 @@ def endless():
 @pytest.mark.parametrize("thing", [threading.Lock, lambda: (n for n in [1]), endless])
 def test_state_that_cannot_be_copied_is_said_with_what_to_do(bench, thing):
     bench.node.odd = thing()
-    with pytest.raises(ProtocolError, match="the state of n0 cannot be copied .* keep plain data"):
+    with pytest.raises(ProtocolError, match=r"the state of n0 cannot be copied .* keep plain data"):
         bench.snapshot()

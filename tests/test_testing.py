@@ -52,16 +52,15 @@ def test_what_was_said_is_expected_in_order_for_each_receiver():
 
 
 def test_what_was_not_expected_fails_the_block():
-    with pytest.raises(AssertionError, match=r"n0 said more than expected: Ping\(n=1\) to a"):
-        with alone(Actor, peers="a") as bench:
-            bench.node.send("a", Ping(1))
+    sentence = r"n0 said more than expected: Ping\(n=1\) to a"
+    with pytest.raises(AssertionError, match=sentence), alone(Actor, peers="a") as bench:
+        bench.node.send("a", Ping(1))
 
 
 def test_an_error_in_the_block_is_not_hidden_by_what_was_not_expected():
-    with pytest.raises(KeyError):
-        with alone(Actor, peers="a") as bench:
-            bench.node.send("a", Ping(1))
-            raise KeyError
+    with pytest.raises(KeyError, match="mine"), alone(Actor, peers="a") as bench:  # noqa: PT012
+        bench.node.send("a", Ping(1))
+        raise KeyError("mine")
 
 
 def test_an_expectation_that_is_not_met_fails_on_its_line():

@@ -150,7 +150,7 @@ def test_what_needs_events_says_so_where_they_were_only_counted(use, what, tmp_p
 
 
 def test_there_are_two_ways_to_record():
-    with pytest.raises(TraceError, match="record='some'.*all.*counts"):
+    with pytest.raises(TraceError, match=r"record='some'.*all.*counts"):
         Trace("some")
 
 
@@ -190,7 +190,11 @@ def test_a_saved_trace_is_read_again(tmp_path):
     again = Trace.load(tmp_path / "run.jsonl")
     assert list(again) == list(trace)
     assert again.digest() == trace.digest()
-    assert (again.drops, again.counts(), again.size()) == (trace.drops, trace.counts(), trace.size())
+    assert (again.drops, again.counts(), again.size()) == (
+        trace.drops,
+        trace.counts(),
+        trace.size(),
+    )
     assert again.is_complete
 
 
@@ -267,7 +271,13 @@ def test_an_empty_file_is_an_empty_trace_and_no_file_is_none(tmp_path):
 
 def test_the_digest_tells_traces_apart():
     assert story().digest() == story().digest() != Trace().digest()
-    for change in [{"time": 0.7}, {"node": "n2"}, {"data": b"1"}, {"reason": "lost"}, {"serial": 1}]:
+    for change in [
+        {"time": 0.7},
+        {"node": "n2"},
+        {"data": b"1"},
+        {"reason": "lost"},
+        {"serial": 1},
+    ]:
         one, other = story(), story()
         event = {"time": 0.6, "kind": "drop", "node": "n0"}
         one.add(**event)

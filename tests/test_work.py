@@ -14,10 +14,9 @@ MINUTE = 60.0  # a busy machine takes its time to start processes
 @pytest.fixture(scope="module", autouse=True)
 def loky_is_up():
     """Start what loky keeps for the whole life of a process, so that it does not look left over."""
-    pytest.importorskip("loky")
-    from loky.backend import resource_tracker
-
-    resource_tracker.ensure_running()
+    loky = pytest.importorskip("loky")
+    with loky.ProcessPoolExecutor(1) as pool:
+        pool.submit(abs, -1).result()
 
 
 pytestmark = pytest.mark.usefixtures("nothing_left")

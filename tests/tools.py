@@ -84,9 +84,13 @@ def on_thread(function, *args):
 class Stranger:
     """Somebody who talks to a node over a raw socket, well or badly."""
 
-    def __init__(self, address):
-        host, _, port = address.rpartition(":")
-        self.socket = socket.create_connection((host, int(port)), timeout=PATIENCE)
+    def __init__(self, where):
+        """where: an address, or a socket on which a node has called."""
+        if isinstance(where, str):
+            host, _, port = where.rpartition(":")
+            where = socket.create_connection((host, int(port)))
+        self.socket = where
+        self.socket.settimeout(PATIENCE)
         self.reader = FrameReader()
         self.frames = []
 
@@ -115,7 +119,7 @@ class Stranger:
             if not data:
                 raise EOFError("the node has closed the connection")
             self.frames += self.reader.feed(data)
-        body = self.frames.pop(0).body
+        _, _, body = self.frames.pop(0)
         return decode(body, {kind.__name__: kind for kind in kinds}.get) if body else None
 
     def is_hung_up_on(self):
