@@ -49,6 +49,9 @@ MAX_PENDING = 32 * 1024 * 1024
 """Bytes of messages that wait for a slow callback, before nothing more is read: then TCP makes the
 senders wait."""
 
+STREAMING = 0.0001
+"""Seconds after which a message is no longer one of a stream. An answer takes longer than that."""
+
 _OVERHEAD = 512  # bytes that an event needs beside its data
 _MANY = 1024  # small messages that may wait for the loop
 
@@ -87,6 +90,7 @@ class Node:
         self.failure = ""  # why connect_with_node returned False, the last time
         self.terminate_flag = _StopFlag(self)
         self._events = _Inbox()
+        self._last_sent = -1.0  # when something was written to the others
         self._cancel_look: Callable[[], object] = lambda: None
         self._outbox = _Outbox()
         self._loop = LoopThread(f"node {self.id}", self._report)
@@ -138,7 +142,7 @@ class Node:
     def disconnect_with_node(self, other: OtherNode) -> None:
         """End the connection to another node, after what was sent on it."""
         with suppress(LoopEnded):  # then all connections have ended
-            self._loop.do(self._tcp.disconnect, other.id)
+            self._loop.do(self._disconnect, other.id)
 
     @property
     def nodesIn(self) -> list[OtherNode]:  # noqa: N802 (the name it has had since 2018)
@@ -178,12 +182,29 @@ class Node:
             return
         patience = 0 if threading.current_thread() is self._thread else 2 * PEER_TIMEOUT
         if self._outbox.put((kind, body, targets), patience):
-            self._loop.soon(self._send_waiting)
+            self._loop.soon(self._send_soon)
 
     # On the loop's thread
 
+    def _send_soon(self) -> None:
+        """Send what waits: at once, or if some was sent just now, in a moment.
+
+        Then the thread that sends goes on meanwhile, and a stream of small messages is written in
+        batches, not one by one, with a change of threads for each.
+        """
+        reactor = self._loop.reactor
+        if reactor.time - self._last_sent > STREAMING:
+            self._send_waiting()
+        else:
+            reactor.at(reactor.time + STREAMING, self._send_waiting)
+
+    def _disconnect(self, peer: str) -> None:
+        self._send_waiting()
+        self._tcp.disconnect(peer)
+
     def _send_waiting(self) -> None:
         self._loop.reactor.begin_turn()
+        self._last_sent = self._loop.reactor.now
         items = self._outbox.take()
         for kind, body, targets in items:
             self._tcp.send_body(targets(), kind, body)

@@ -5,6 +5,7 @@ that does not.
 """
 
 import asyncio
+import selectors
 import sys
 import threading
 import traceback
@@ -41,6 +42,8 @@ class LoopThread:
     def __init__(self, name: str, crashed: Callable[[BaseException], None]) -> None:
         self.loop = asyncio.new_event_loop()
         self.reactor = Reactor(self.loop)
+        self._gate = threading.Lock()  # for coroutines: none shall begin when the loop ends
+        self._ending = False
         self._waiting: set[Future[Any]] = set()  # answers that somebody waits for
         self.loop.set_exception_handler(lambda _, context: self._unexpected(context, crashed))
         self._thread = threading.Thread(target=self._live, name=name, daemon=True)
@@ -66,11 +69,11 @@ class LoopThread:
     def wait_for(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine on the loop, and return what it returns."""
         self._check_thread()
-        try:
+        with self._gate:
+            if self._ending:
+                coroutine.close()
+                raise LoopEnded(_ENDED)
             answer = asyncio.run_coroutine_threadsafe(coroutine, self.loop)
-        except RuntimeError:
-            coroutine.close()
-            raise LoopEnded(_ENDED) from None
         return self._result(answer)
 
     def soon(self, function: Callable[..., object], *args: Any) -> None:
@@ -81,8 +84,10 @@ class LoopThread:
 
     def close(self) -> None:
         """End the loop and its thread."""
+        with self._gate:  # what came before begins before the loop stops, and is cancelled then
+            self._ending = True
         if self._thread.is_alive():
-            self.loop.call_soon_threadsafe(self.loop.stop)
+            self.soon(self.loop.stop)
             self._thread.join(STUCK)
 
     def _live(self) -> None:
@@ -123,10 +128,13 @@ class LoopThread:
     def _stuck_in(self) -> str | None:
         """Return the line of somebody else's code that the loop's thread is in."""
         frame = sys._current_frames().get(self._thread.ident or 0)
-        for place in reversed(traceback.extract_stack(frame) if frame else []):
-            if place.filename == __file__ or place.filename.startswith(_ASYNCIO):
+        begun = False  # the first frames are those of threading
+        for place in traceback.extract_stack(frame) if frame else []:
+            if place.filename.startswith((_OURS, _ASYNCIO)):
+                begun = True
+            elif place.filename == selectors.__file__:
                 return None  # no handler is running: what takes long is a coroutine of ours
-            if not place.filename.startswith(_OURS):
+            elif begun:
                 return f"{place.filename}, line {place.lineno}, in {place.name}"
         return None
 
@@ -146,9 +154,9 @@ class LoopThread:
 async def _wind_up() -> None:
     """Cancel what still runs, and let transports close: they do so in the turns after they were
     told to."""
-    tasks = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
     for _ in range(3):
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.sleep(0)

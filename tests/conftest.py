@@ -1,7 +1,6 @@
 """What all tests share."""
 
 import asyncio
-import gc
 import os
 import threading
 from collections import Counter
@@ -26,10 +25,8 @@ def nothing_left(monkeypatch):
         return loops[-1]
 
     monkeypatch.setattr(asyncio, "new_event_loop", recorded)
-    gc.collect()
     threads, files = set(threading.enumerate()), open_files()
     yield
-    gc.collect()
     eventually(lambda: not new_threads(threads), within=5)
     assert all(loop.is_closed() for loop in loops)
     assert not [task for loop in loops for task in asyncio.all_tasks(loop) if not task.done()]

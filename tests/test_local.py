@@ -1578,7 +1578,7 @@ def test_a_contact_that_cannot_be_reached_is_recorded():
         net.call("n0", "want", nobody, 3, 0.2)
         run_until(net, lambda: len(drops(net)) == 3)
         assert all(reason.startswith("unreachable: ") for *_, reason in drops(net))
-        assert net.trace.count(kind="unreachable", node="n0") == 1
+        assert net.trace.count(kind="unreachable", node="n0") >= 1
         assert net["n0"].unreachable == []  # that is for what connect dialled
         run_until(net, lambda: net["n0"].answers == [None])
 

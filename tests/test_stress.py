@@ -135,9 +135,7 @@ def test_200_chorded_nodes_flood_with_exactly_2m_minus_n_plus_1_messages():
     with LocalNetwork(Flood, nx.circulant_graph(200, [1, 7, 31, 53, 83])) as net:
         exact = 2 * 1000 - 200 + 1
         net.tell("n0", Rumor("hello"))
-        assert net.run(
-            until=lambda: net.trace.count(kind="receive") >= exact + 1, within=PATIENCE
-        )
+        assert net.run(until=lambda: net.trace.count(kind="receive") >= exact + 1, within=PATIENCE)
         net.run(0.1)
         assert Counter(event.kind for event in net.trace) == {
             "start": 200,
