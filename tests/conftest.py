@@ -52,7 +52,7 @@ def open_files():
     names = []
     for entry in place.iterdir():
         try:
-            names.append(os.readlink(entry))
+            names.append(str(entry.readlink()))
         except OSError:
             pass  # the descriptor of this listing itself
     ours = [name for name in names if not name.startswith("/proc/")]

@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import networkx as nx
 import pytest
@@ -380,14 +381,9 @@ def test_connecting_twice_makes_one_connection(make_node):
 def test_connecting_from_both_sides_at_once_makes_one_connection(make_node):
     for _ in range(20):
         a, b = make_node(), make_node()
-        results = []
-        threads = [
-            on_thread(lambda x=x, y=y: results.append(x.connect_with_node("localhost", y.port)))
-            for x, y in ((a, b), (b, a))
-        ]
-        for thread in threads:
-            thread.join()
-        assert results == [True, True]
+        with ThreadPoolExecutor() as pool:
+            results = pool.map(Node.connect_with_node, (a, b), ["localhost"] * 2, (b.port, a.port))
+        assert list(results) == [True, True]
 
         def connected(node):
             return len(node.nodesIn) + len(node.nodesOut)

@@ -142,11 +142,9 @@ def test_a_peer_that_asks_and_does_not_read_is_read_no_further(net, guest, monke
     line.transport.set_write_buffer_limits(high=1_000_000)
     guest.socket.settimeout(0.3)
     question = frame(encode(Ask(100)), 1)
-    asked = 0
-    with pytest.raises(TimeoutError):
-        for _ in range(1_000_000):
+    with pytest.raises(TimeoutError):  # noqa: PT012
+        while True:
             guest.send(question)
-            asked += 1
     # What it asked lies in the sockets' buffers: about as much as was answered is kept here.
     assert line.unsent < 100_000_000
     guest.socket.settimeout(PATIENCE)
@@ -202,14 +200,16 @@ def test_whoever_is_cut_off_in_the_middle_of_a_message_is_gone(net, guest):
 
 def test_a_crash_is_a_reset_and_leaving_is_none():
     for verb, error in ((LocalNetwork.crash, ConnectionResetError), (LocalNetwork.leave, EOFError)):
-        with LocalNetwork(Talker, nx.empty_graph(1), name="test") as net:
-            with Stranger(net.call("n0", "me").address) as guest:
-                guest.hello("test", id="x")
-                guest.hear(Hello)
-                assert net.run(until=lambda net=net: "x" in net["n0"].peers, within=PATIENCE)
-                verb(net, "n0")
-                with pytest.raises(error):
-                    guest.hear(Word)
+        with (
+            LocalNetwork(Talker, nx.empty_graph(1), name="test") as net,
+            Stranger(net.call("n0", "me").address) as guest,
+        ):
+            guest.hello("test", id="x")
+            guest.hear(Hello)
+            assert net.run(until=lambda net=net: "x" in net["n0"].peers, within=PATIENCE)
+            verb(net, "n0")
+            with pytest.raises(error):
+                guest.hear(Word)
 
 
 def test_memory_for_large_messages_is_given_back(impatient, net, guest):

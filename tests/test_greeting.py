@@ -127,7 +127,7 @@ def test_somebody_who_speaks_slowly_is_hung_up_on(net, monkeypatch):
     monkeypatch.setattr(greeting, "HELLO_TIMEOUT", 0.3)
     with visit(net) as stranger:
         data = frame(encode(Hello(1, "test", "x", 1, "127.0.0.1:1", "peer")), 0)
-        with pytest.raises(OSError):  # noqa: PT011 (a reset or a broken pipe)
+        with pytest.raises(OSError):  # noqa: PT011, PT012 (a reset or a broken pipe)
             for byte in data:
                 stranger.send(bytes([byte]))
                 time.sleep(0.02)

@@ -98,7 +98,7 @@ def test_two_hosts_connect_and_talk(bench):
 
 def test_a_port_that_cannot_be_had_is_said(bench):
     a = bench.host("a")
-    with pytest.raises(NetworkError, match="b cannot listen on .*: another program has this port"):
+    with pytest.raises(NetworkError, match=r"b cannot listen on .*: another program has this port"):
         bench.host("b", a.address)
     with pytest.raises(NetworkError, match="is no address"):
         bench.host("b", "nowhere")
