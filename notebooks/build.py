@@ -11,8 +11,6 @@ build to the next unless a socket made it: cell ids follow from what the cells s
 kept. A cell that raises, warns, or shows a path of this machine fails the build.
 """
 
-# ruff: noqa: T201
-
 import argparse
 import hashlib
 import os

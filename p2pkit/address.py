@@ -13,6 +13,8 @@ from p2pkit.errors import NetworkError
 
 def split(address: str) -> tuple[str, int]:
     """Split an address into host and port. Raises NetworkError for anything that is none."""
+    if not isinstance(address, str):
+        raise NetworkError(f"{address!r:.80} is no address: write a str, as in '127.0.0.1:8001'")
     host, colon, port = address.rpartition(":")
     is_number = port.isascii() and port.isdigit() and len(port) <= 5
     if not (colon and host and is_number and int(port) < 65536):

@@ -34,6 +34,9 @@ PAUSE_UNSENT = 16 * 1024 * 1024
 """Bytes that wait for a peer when we stop reading from it: it shall take its answers before it
 asks again."""
 
+GOODBYE_TIMEOUT = 5.0
+"""Seconds without progress after which a connection is reset that we have ended in good order."""
+
 WRITE_NOW = 64 * 1024
 """Bytes that are written at once, without waiting for the end of the turn."""
 
@@ -46,7 +49,7 @@ class Hello(Message):
     id: str
     incarnation: int
     address: str
-    purpose: Literal["peer", "contact"]
+    purpose: Literal["peer", "contact"] = "peer"
 
 
 class Refusal(Message):
@@ -85,7 +88,8 @@ class Owner(Interface):
     def deliver(
         self, sender: str, body: bytes, serial: int, reply_to: int, via: "Connection"
     ) -> None: ...
-    def offended(self, connection: "Connection", why: str) -> None: ...
+    def confirmed(self, connection: "Connection") -> None: ...
+    def offended(self, connection: "Connection", cause: str, why: str) -> None: ...
     def closed(self, connection: "Connection", why: str) -> None: ...
     def slow(self, connection: "Connection") -> None: ...
     def listen_to_peers(self) -> None: ...
@@ -107,7 +111,8 @@ class Connection(asyncio.BufferedProtocol):
         self.reader = FrameReader(MAX_HELLO)
         self.lane: Lane | None = None  # how a link troubles what we send
         self.cut = False
-        self.is_clear = True  # nothing troubles what we send
+        self.is_clear = False  # nothing troubles what we send
+        self.unconfirmed = False  # we have decided on it, and the other side has not answered yet
         self.silent = 0  # heartbeats that were due since we last heard anything
         self.used = False  # for messages, since somebody last looked
         self.quiet = True  # nothing was written since the last heartbeat
@@ -135,15 +140,23 @@ class Connection(asyncio.BufferedProtocol):
         self.silent = 0
         self.reactor.begin_turn()
         try:
+            if self.unconfirmed:
+                self.unconfirmed = False
+                self.owner.confirmed(self)
             for serial, reply_to, body in self.reader.received(nbytes):
                 if self.stage is _READY:
                     if body:
                         self.used = True
                         self.owner.deliver(self.id, body, serial, reply_to, self)
                 elif self.stage is not _CLOSED:
+                    is_word = self.stage is Stage.OFFERED
                     self.owner.greeted(self, body)
+                    if is_word and body and self.stage is _READY:
+                        self.owner.deliver(self.id, body, serial, reply_to, self)
         except FrameError as error:
-            self.owner.offended(self, str(error))
+            self.owner.offended(
+                self, "too large" if self.stage is _READY else "refused", str(error)
+            )
         self.reactor.end_turn()
 
     def eof_received(self) -> bool:
@@ -233,6 +246,44 @@ class Connection(asyncio.BufferedProtocol):
         if self._leaving and not self.flying:
             self.flush()
             self.stage = Stage.CLOSED
+            self.is_clear = False
+            self._say_goodbye()
+
+    def _say_goodbye(self) -> None:
+        """Say that no more will come, and read on until the other side says so too.
+
+        A socket that is closed while something still comes in is reset by the system, and what was
+        on its way out is lost.
+        """
+        try:
+            self.transport.resume_reading()
+            self.transport.write_eof()
+        except (OSError, RuntimeError):
+            self.transport.abort()
+        else:
+            self.reactor.at(self.reactor.now + GOODBYE_TIMEOUT, self._give_up, None)
+
+    def _give_up(self, before: int | None) -> None:
+        """Reset a connection whose other end neither reads on nor says goodbye."""
+        if self.transport.is_closing():
+            return
+        unsent = self.transport.get_write_buffer_size()
+        if unsent and (before is None or unsent < before):
+            self.reactor.at(self.reactor.now + GOODBYE_TIMEOUT, self._give_up, unsent)
+        else:
+            self.reset(self.reason or "no goodbye")
+
+    def has_progressed(self) -> bool:
+        """Tell whether something is under way, or was written since one last looked."""
+        before = self._buffered
+        self.measure()
+        return self.flying > 0 or self._buffered < before
+
+    def let_go(self) -> None:
+        """Leave what is written to the system, which delivers it; drop what is not."""
+        if self.unsent:
+            self.reset("left")
+        else:
             self.transport.close()
 
     def reset(self, reason: str) -> None:
@@ -241,6 +292,7 @@ class Connection(asyncio.BufferedProtocol):
         if self.stage is not _CLOSED:  # else it may still be busy with its last words
             self.reason = reason
             self.stage = Stage.CLOSED
+            self.is_clear = False
         linger_not(self.transport.get_extra_info("socket"))
         self.transport.abort()
 

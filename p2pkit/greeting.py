@@ -27,6 +27,9 @@ DIAL_TIMEOUT = 5.0
 """Seconds that an address may take to answer; a firewall that swallows packets would take
 minutes."""
 
+CONFIRM_TIMEOUT = 1.0
+"""Seconds that a dial takes longer, at the most, to see that the other side has the connection too."""
+
 MAX_GREETING = 128
 """Connections that have not yet said who they are, at the most: those after are closed at once."""
 
@@ -64,7 +67,7 @@ class Greeted(Interface):
     def contact(self) -> Contact: ...
     def is_cut(self, id: str) -> bool: ...
     def ready(self, connection: Connection) -> None: ...
-    def offended(self, connection: Connection, why: str) -> None: ...
+    def offended(self, connection: Connection, cause: str, why: str) -> None: ...
     def dial_failed(self, dial: Dial, why: str) -> None: ...
     def record(self, kind: str, peer: str | None = None, *, reason: str | None = None) -> None: ...
 
@@ -163,7 +166,9 @@ class Greeter:
         if connection.dial is not None:
             connection.say(self._hello(connection))
         elif strangers > MAX_GREETING:
-            self.node.offended(connection, f"more than {MAX_GREETING} connections without a hello")
+            self.node.offended(
+                connection, "refused", f"more than {MAX_GREETING} connections without a hello"
+            )
             return
         reactor = self.node.reactor
         reactor.at(reactor.now + HELLO_TIMEOUT, self._time_is_up, connection)
@@ -172,7 +177,8 @@ class Greeter:
         """Take what comes before a connection is ready: a hello, a refusal, the word of the
         smaller id."""
         try:
-            if connection.stage is Stage.OFFERED and not body:
+            if connection.stage is Stage.OFFERED and not body.startswith(_REFUSAL):
+                connection.write(HEARTBEAT_FRAME)  # so that the other side knows that we know
                 self._ready(connection)
                 return
             message = decode(body, _GREETINGS.get)
@@ -181,7 +187,7 @@ class Greeter:
             elif isinstance(message, Hello) and connection.stage is Stage.GREETING:
                 self._welcome(connection, message)
         except NotUnderstood as error:
-            self.node.offended(connection, f"its first frame is no hello: {error}")
+            self.node.offended(connection, "refused", f"its first frame is no hello: {error}")
         except HelloError as error:
             self._refuse(connection, str(error))
 
@@ -235,9 +241,15 @@ class Greeter:
         connection.stage = Stage.READY
         connection.reader.limit = MAX_FRAME
         self.node.ready(connection)
-        self.over(connection.dial)
+        if connection.dial is not None and self.node.id < connection.id:
+            connection.unconfirmed = True
+            reactor = self.node.reactor
+            reactor.at(reactor.now + CONFIRM_TIMEOUT, self.over, connection.dial)
+        else:
+            self.over(connection.dial)
         for dial in [dial for dial in self._attempts if self._is_peer(dial)]:
-            self.over(dial)
+            if dial is not connection.dial:
+                self.over(dial)
 
     def _refuse(self, connection: Connection, why: str) -> None:
         if why not in (TAKEN, CROSSING):
@@ -247,7 +259,7 @@ class Greeter:
 
     def _time_is_up(self, connection: Connection) -> None:
         if connection.stage in (Stage.GREETING, Stage.OFFERED):
-            self.node.offended(connection, f"no hello within {HELLO_TIMEOUT:.0f} s")
+            self.node.offended(connection, "refused", f"no hello within {HELLO_TIMEOUT:.0f} s")
 
     def _hello(self, connection: Connection) -> Hello:
         node = self.node
@@ -279,6 +291,7 @@ class Greeter:
         return join(host, port)
 
 
+_REFUSAL = b'["Refusal"'
 _GREETINGS = {"Hello": Hello, "Refusal": Refusal}
 
 

@@ -127,6 +127,8 @@ class BaseHost(Host):
 
     def peer_down(self, peer: str, reason: str) -> None:
         """The connection to a peer is gone."""
+        if not self.alive:
+            return
         if self.waits(self.peer_down, peer, reason):
             return
         self.peers = MappingProxyType({p: a for p, a in self.peers.items() if p != peer})
@@ -233,8 +235,7 @@ class BaseHost(Host):
     ) -> None:
         body, serial = self.encoded(message), self.next_serial()
         timer = self.after(timeout, self._too_late, serial)
-        whom = to.id if isinstance(to, Contact) else to
-        self._questions[serial] = Question(whom, then, timer)
+        self._questions[serial] = Question(whom(to), then, timer)
         self.put(to, type(message).__name__, body, serial, 0, None)
 
     def after(self, seconds: float, action: Callable[..., None], *args: Any) -> Timer:
@@ -275,8 +276,12 @@ class BaseHost(Host):
     def connect(self, address: str | Contact) -> None:
         if isinstance(address, Contact):
             self.dial(address.address, address.id)
-        else:
+        elif isinstance(address, str):  # perhaps from a stranger's message: it may be nonsense
             self.dial(address, None)
+        else:
+            raise ProtocolError(
+                f"connect takes an address, such as '127.0.0.1:8001', or a Contact, not {address!r:.80}"
+            )
 
     def disconnect(self, peer: str) -> None:
         if peer in self.peers:
@@ -402,6 +407,16 @@ class BaseHost(Host):
 
 # Sets are sorted, for a trace shall be the same in every run; what JSON has no word for is its repr.
 _STATE = msgspec.json.Encoder(enc_hook=repr, order="deterministic")
+
+
+def whom(to: str | Contact) -> str:
+    """Return the id of somebody to whom something is said. Raises ProtocolError for anything else."""
+    if isinstance(to, str):
+        return to
+    if isinstance(to, Contact):
+        return to.id
+    hint = ": the sender is None when a message was told from outside" if to is None else ""
+    raise ProtocolError(f"send and ask take a peer's id, or a Contact, and not {to!r:.80}{hint}")
 
 
 def _check_seconds(what: str, seconds: float, *, above: bool = False) -> None:

@@ -70,7 +70,7 @@ class LocalNetwork(Network):
         roles: Mapping[Hashable, type[Protocol]] | None = None,
         watch: Watch | None = None,
         record: Record = "all",
-        listen: Mapping[str, str] | None = None,
+        listen: Mapping[Hashable, str] | None = None,
         name: str | None = None,
         remote: bool = False,
         data: str | Path | None = None,
@@ -87,7 +87,7 @@ class LocalNetwork(Network):
             most=MAX_EVENTS,
         )
         descriptors.check(len(self.graph), self.graph.number_of_edges())
-        self._listen = dict(listen or {})
+        self._listen = {name_of(node): address for node, address in (listen or {}).items()}
         self._progress = progress
         self._disks = DiskDrawer(data)
         self._pool = Pool()
@@ -97,6 +97,7 @@ class LocalNetwork(Network):
             weather=self.weather,
             remote=remote,
             open_disk=self._disks.open,
+            has_disk=self._disks.has,
             pool=self._pool.executor,
             failed=self._node_failed,
             changed=self._link_changed,
@@ -104,7 +105,6 @@ class LocalNetwork(Network):
         self._hosts: dict[str, TcpHost] = {}
         self._errors: list[BaseException] = []
         self._activity = threading.Event()
-        self._watched = False  # whether `run` waits for activity
         self._closed = False
         self._last_up: set[str] = set()  # who was up when the network closed
         self._thread = LoopThread("p2pkit network", self._crashed_inside)
@@ -124,7 +124,7 @@ class LocalNetwork(Network):
         return self._end if self._closed else self._reactor.time
 
     def _run(self, end: float, until: Callable[[], object] | None) -> bool:
-        self._watched = until is not None
+        self._reactor.after_turn = self._activity.set if until is not None else None
         try:
             while True:
                 self._raise_errors()
@@ -140,12 +140,10 @@ class LocalNetwork(Network):
                     self._raise_errors()
                     return False
                 self._activity.wait(min(self._next_action(end) - now, 0.1 if until else end))
-                if until is not None and cost > 0:
-                    time.sleep(
-                        min(2 * cost, max(0.0, end - self.now))
-                    )  # leave the nodes time to act
+                if until is not None:  # leave the nodes time to act before the next look
+                    time.sleep(min(max(0.001, 2 * cost), max(0.0, end - self.now)))
         finally:
-            self._watched = False
+            self._reactor.after_turn = None
 
     # Acting
 
@@ -221,11 +219,9 @@ class LocalNetwork(Network):
         name = name_of(node)
         if name in self.graph:
             raise NetworkError(f"there is a {name} already: net.restart starts it again")
-        peers = [self.name(peer) for peer in self._group(to)]
+        peers = [self._up(peer).id for peer in self._group(to)]
         descriptors.check(1, len(peers))
-        self.graph.add_node(name)
-        self.graph.add_edges_from((name, peer) for peer in peers)
-        self._await(self._launch(name))
+        self._await(self._launch(name, peers))
         self._raise_errors()
 
     def dial(self, node: Hashable, address: str) -> str | None:
@@ -315,8 +311,10 @@ class LocalNetwork(Network):
         self._hosts[name] = host
         return host
 
-    async def _launch(self, name: str) -> None:
+    async def _launch(self, name: str, peers: Iterable[str] = ()) -> None:
         host = await self._new_host(name)
+        self.graph.add_node(name)
+        self.graph.add_edges_from((name, peer) for peer in peers)
         self._reactor.begin_turn()
         host.start()
         await self._connect(self.graph.edges(name))

@@ -76,7 +76,7 @@ class Network(ABC):
         self.graph = named(graph)
         self.seed = seed
         self.watch = watch
-        self.weather = Weather(link)
+        self.weather = Weather(_check_link(link))
         self.trace = Trace(record, most=most)
         self.roles = {self.name(node): _check_class(role) for node, role in (roles or {}).items()}
         self._actions: list[tuple[float, int, Callable[..., object], tuple[Any, ...]]] = []
@@ -103,7 +103,7 @@ class Network(ABC):
         Returns whether the condition held in time; without one, True. An exception from a handler
         leaves here.
         """
-        if (seconds is None) == (until is None):
+        if (seconds is None) == (until is None) or callable(seconds):
             raise NetworkError(
                 "run takes seconds, as in run(1.5), or a condition: run(until=…, within=5)"
             )
@@ -216,6 +216,7 @@ class Network(ABC):
 
     def shape(self, a: Hashable, b: Hashable, link: Link, *, oneway: bool = False) -> None:
         """Put another link between two nodes, or only from a to b."""
+        _check_link(link)
         for pair in self._pairs(a, b, oneway=oneway):
             self._change_weather(
                 partial(Weather.shape, sender=pair[0], receiver=pair[1], link=link)
@@ -285,6 +286,14 @@ class Network(ABC):
                 NetworkWarning,
                 stacklevel=3,
             )
+
+
+def _check_link(link: Link | None) -> Link | None:
+    if link is None or isinstance(link, Link):
+        return link
+    raise NetworkError(
+        f"{link!r} is no link: write Link(latency={link!r}), or whatever it shall do"
+    )
 
 
 def _check_class(protocol: type[Protocol]) -> type[Protocol]:

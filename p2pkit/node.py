@@ -139,10 +139,10 @@ class Node:
             self.failure = "" if failure == TAKEN else failure
         return not self.failure
 
-    def disconnect_with_node(self, other: OtherNode) -> None:
+    def disconnect_with_node(self, other: OtherNode | str) -> None:
         """End the connection to another node, after what was sent on it."""
         with suppress(LoopEnded):  # then all connections have ended
-            self._loop.do(self._disconnect, other.id)
+            self._loop.do(self._disconnect, _id_of(other))
 
     @property
     def nodesIn(self) -> list[OtherNode]:  # noqa: N802 (the name it has had since 2018)
@@ -163,18 +163,19 @@ class Node:
 
     # Sending
 
-    def send_to_nodes(self, data: Any, exclude: Iterable[OtherNode] = ()) -> None:
+    def send_to_nodes(self, data: Any, exclude: "Iterable[OtherNode | str]" = ()) -> None:
         """Send data to all connected nodes, but for some.
 
         Raises MessageError for data that would not arrive as it is. Waits while more is on its way
         than the others can read, unless it is called by the callback.
         """
-        left_out = {other.id for other in exclude}
+        left_out = {_id_of(other) for other in exclude}
         self._send(data, lambda: [peer for peer in self._tcp.peers if peer not in left_out])
 
-    def send_to_node(self, other: OtherNode, data: Any) -> None:
+    def send_to_node(self, other: OtherNode | str, data: Any) -> None:
         """Send data to one node. See `send_to_nodes`."""
-        self._send(data, lambda: [other.id])
+        id = _id_of(other)
+        self._send(data, lambda: [id])
 
     def _send(self, data: Any, targets: Callable[[], list[str]]) -> None:
         kind, body = _written(data)
@@ -428,6 +429,16 @@ class _StopFlag(threading.Event):
                 return
             super().set()
         self._node._shut()
+
+
+def _id_of(other: OtherNode | str) -> str:
+    if isinstance(other, str):
+        return other
+    if isinstance(other, OtherNode):
+        return other.id
+    raise MessageError(
+        f"{other!r:.80} is no other node: take one from nodesIn, nodesOut or a callback"
+    )
 
 
 def _written(data: Any) -> tuple[str, bytes]:

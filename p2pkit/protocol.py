@@ -56,7 +56,8 @@ class Protocol:
         """Nobody we can talk to answered at an address that `connect` dialled."""
 
     def on_stop(self) -> None:
-        """The node leaves, or the network closes: the last moment to say something."""
+        """The node leaves, and what it says now is delivered; or the network closes, and nobody
+        listens any more."""
 
     # What a node knows
 

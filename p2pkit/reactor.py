@@ -34,6 +34,7 @@ class Reactor:
             0.0  # seconds since the epoch when this turn began: it stands still during a turn
         )
         self.writers: list[Writer] = []
+        self.after_turn: Callable[[], None] | None = None  # called while somebody waits for news
         self._queue: list[list[Any]] = []  # [when, serial, action or None, arguments], as a heap
         self._serial = count()
         self._alarm: asyncio.TimerHandle | None = None
@@ -74,6 +75,8 @@ class Reactor:
             writers, self.writers = self.writers, []
             for writer in writers:
                 writer.flush()
+        if self.after_turn is not None:
+            self.after_turn()
 
     def close(self) -> None:
         """Forget everything that is due."""

@@ -75,6 +75,10 @@ class DiskDrawer:
         self._directory.mkdir(parents=True, exist_ok=True)
         return Disk(SQLiteStore(self._directory / file_name(name)), protocol.find_message)
 
+    def has(self, name: str) -> bool:
+        """Tell whether a node has a disk, from this life or one before."""
+        return self._directory is not None and (self._directory / file_name(name)).exists()
+
     def close(self) -> None:
         """Remove what was temporary."""
         if self._temporary is not None:

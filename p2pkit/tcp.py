@@ -20,7 +20,7 @@ from p2pkit.disk import Disk
 from p2pkit.errors import NetworkError
 from p2pkit.framing import MAX_SERIAL, frame
 from p2pkit.greeting import TAKEN, Greeter, reason_of
-from p2pkit.host import BaseHost, Watch
+from p2pkit.host import BaseHost, Watch, whom
 from p2pkit.link import Lane, Link, Weather
 from p2pkit.message import Contact, Message
 from p2pkit.protocol import Protocol
@@ -57,6 +57,7 @@ class Surroundings:
     weather: Weather = field(default_factory=Weather)
     remote: bool = False  # whether protocols may dial other machines
     open_disk: Callable[[str, type[Protocol]], Disk] | None = None
+    has_disk: Callable[[str], bool] = lambda _: False
     pool: Callable[[], Executor] | None = None
     failed: Callable[["TcpHost", BaseException], None] = (
         _nothing  # a protocol's own code has raised
@@ -136,13 +137,20 @@ class TcpHost(BaseHost):
         self.reactor.end_turn()
         if self.alive:
             self.end("leave")
-        while self.connections:
+        stalled = 0.0
+        while self.connections and stalled < PEER_TIMEOUT:
             self._hung_up.clear()
             try:
                 await asyncio.wait_for(self._hung_up.wait(), LEAVE_TIMEOUT)
             except TimeoutError:
-                if not any(connection.flying for connection in self.connections):
+                progress = [connection.has_progressed() for connection in self.connections]
+                busy = any(progress)
+                stalled = 0.0 if busy else stalled + LEAVE_TIMEOUT
+                if not busy and not any(connection.unsent for connection in self.connections):
                     break
+        for connection in list(self.connections):
+            self.connections.discard(connection)
+            connection.let_go()
         self.close("left")
 
     def close(self, reason: str) -> None:
@@ -174,13 +182,20 @@ class TcpHost(BaseHost):
         return self._disk
 
     def disk_copy(self) -> Disk | None:
+        if self._disk is None and self.open and self.around.has_disk(self.id):
+            return self.disk.copy()
         return None if self._disk is None else self._disk.copy()
+
+    def peer_up(self, peer: str, address: str) -> None:
+        super().peer_up(peer, address)
+        if peer in self.links:
+            self._look_up_link(self.links[peer])
 
     def put(
         self, to: str | Contact, kind: str, body: bytes, serial: int, reply_to: int, via: Any
     ) -> None:
-        id = to if isinstance(to, str) else to.id
-        connection = via or self.links.get(id)
+        id = whom(to)
+        connection = via or (self.links.get(id) if id in self.peers else None)
         if connection is not None:
             self._post(connection, Letter(kind, body, serial, reply_to))
         elif isinstance(to, Contact):
@@ -257,6 +272,8 @@ class TcpHost(BaseHost):
     def listen_to_peers(self) -> None:
         """Read from the connections, or not, as things are now."""
         for connection in self.connections:
+            if connection.stage is Stage.CLOSED:
+                continue  # it reads on until the other side says goodbye
             if self.paused or self.deaf or connection.stuck:
                 connection.transport.pause_reading()
             else:
@@ -284,9 +301,12 @@ class TcpHost(BaseHost):
     def greeted(self, connection: Connection, body: bytes) -> None:
         self.greeter.received(connection, body)
 
-    def offended(self, connection: Connection, why: str) -> None:
+    def confirmed(self, connection: Connection) -> None:
+        self.greeter.over(connection.dial)
+
+    def offended(self, connection: Connection, cause: str, why: str) -> None:
         """Somebody broke the rules: this connection ends, and no other."""
-        self.record("drop", connection.id or None, reason=f"refused: {why}")
+        self.record("drop", connection.id or None, reason=f"{cause}: {why}")
         connection.reset(why)
 
     def slow(self, connection: Connection) -> None:
@@ -334,7 +354,9 @@ class TcpHost(BaseHost):
         kind, body, serial, reply_to = letter
         self.record("send", connection.id, message=kind, size=len(body), serial=serial, data=body)
         data = frame(body, serial, reply_to)
-        if connection.is_clear:
+        if connection.stage is Stage.CLOSED:
+            self._drop(connection.id, letter, "node is down")
+        elif connection.lane is None and not connection.cut:
             connection.write(data)
         else:
             self._fly(connection, data, letter)
@@ -369,7 +391,9 @@ class TcpHost(BaseHost):
             connection.lane = Lane(link)
         else:
             connection.lane.link = link  # what is under way keeps its place
-        connection.is_clear = connection.lane is None and not connection.cut
+        untroubled = connection.lane is None and not connection.cut
+        is_open = connection.stage is Stage.READY and connection.id in self.peers
+        connection.is_clear = untroubled and is_open
 
     def _drop(self, peer: str, letter: Letter, reason: str) -> None:
         kind, body, serial, _ = letter
@@ -411,7 +435,9 @@ class TcpHost(BaseHost):
                     connection.reset(f"silent for {PEER_TIMEOUT:.0f} s")
         if sum(connection.reader.capacity for connection in self.connections) > MAX_UNREAD:
             worst = max(self.connections, key=lambda connection: connection.reader.capacity)
-            self.offended(worst, f"more than {MAX_UNREAD:,} bytes of unfinished messages")
+            self.offended(
+                worst, "too large", f"more than {MAX_UNREAD:,} bytes of unfinished messages"
+            )
         self._contacts.close_idle(self.now)
 
     def _worked(self, future: Future[Any], then: Callable[[Any], None]) -> None:

@@ -200,14 +200,14 @@ class Trace:
         """
         self._need_events("trace.where")
         name, data = _named(message)
-        for event in self:
-            if (
-                (kind is None or event.kind == kind)
-                and (node is None or event.node == node)
-                and (name is None or event.message == name)
-                and (data is None or event.data == data)
-            ):
-                yield event
+        return (
+            event
+            for event in self
+            if (kind is None or event.kind == kind)
+            and (node is None or event.node == node)
+            and (name is None or event.message == name)
+            and (data is None or event.data == data)
+        )
 
     def count(
         self,

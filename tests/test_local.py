@@ -292,9 +292,9 @@ def test_an_error_in_on_connect_leaves_the_constructor():
 
 
 def test_a_node_listens_where_it_is_told_to():
-    port = free_port()
-    with pair(listen={"n1": f"127.0.0.1:{port}"}) as net:
-        assert net["n0"].peers == {"n1": f"127.0.0.1:{port}"}
+    port = free_port()  # for the first to listen, as another might be given this very port
+    with pair(listen={0: f"127.0.0.1:{port}"}) as net:
+        assert net["n1"].peers == {"n0": f"127.0.0.1:{port}"}
 
 
 def test_a_port_that_is_taken_is_said_before_anything_runs():
@@ -1091,6 +1091,102 @@ def test_the_graph_that_was_given_is_not_changed():
     assert list(graph) == [0, 1]
 
 
+class Noisy(Diary):
+    """Never stop talking."""
+
+    tick = 0.001
+
+    def count(self):
+        self.broadcast(Note(-1, "x" * 5000))
+
+
+class Eloquent(Noisy):
+    """Say a lot in the end, while others talk too."""
+
+    def on_stop(self):
+        self.say_much("n0")
+
+    def say_much(self, to):
+        self.say(to, *range(400))
+
+    def say_much_and_go(self, to):
+        self.say_much(to)
+        self.disconnect(to)
+
+
+@pytest.mark.parametrize("ending", ["leave", "disconnect"])
+def test_last_words_are_delivered_while_the_other_side_talks(ending):
+    with LocalNetwork(Noisy, 2, roles={1: Eloquent}) as net:
+        run_until(net, lambda: len(net["n0"].notes) > 10)
+        if ending == "leave":
+            net.leave(1)
+        else:
+            net.call(1, "say_much_and_go", "n0")
+        run_until(net, lambda: "-n1" in net["n0"].seen)
+        assert [n for _, n in net["n0"].notes if n >= 0] == list(range(400))
+
+
+def test_a_disk_shows_after_a_restart_what_was_on_it():
+    with LocalNetwork(Keeper, 1) as net:
+        net.call(0, "keep", "k", [1, 2])
+        net.crash(0)
+        net.restart(0)
+        assert net[0].disk["k"] == [1, 2]
+
+
+class Keeper(Protocol):
+    """Keep what one is given."""
+
+    def keep(self, key, value):
+        self.disk[key] = value
+
+
+def test_a_join_that_fails_leaves_nothing_behind():
+    with LocalNetwork(Diary, 1, listen={"x": "127.0.0.1:nonsense"}) as net:
+        with pytest.raises(NetworkError, match="no address"):
+            net.join("x", to=0)
+        assert net.names == ["n0"]
+        net.crash(0)
+        with pytest.raises(NodeDown, match="n0 is down"):
+            net.join("y", to=0)
+        assert net.names == ["n0"]
+
+
+class Hasty(Diary):
+    """Speak before there are peers."""
+
+    def on_start(self):
+        super().on_start()
+        self.send("n1", Note(1))
+
+
+def test_who_speaks_in_on_start_speaks_to_nobody():
+    with pair(roles={0: Hasty}) as net:
+        net.run(0.05)
+        assert net["n1"].notes == []
+        assert drops(net) == [("n0", "n1", "Note", "no such peer")]
+
+
+def test_a_condition_is_noticed_soon():
+    with pair() as net:
+        began = net.now
+        net.after(0.0, net.call, 0, "say", "n1", 1)
+        run_until(net, lambda: net["n1"].notes)
+        assert net.now - began < 0.09  # and not at the next of some ten looks a second
+
+
+def test_what_is_no_link_and_no_target_is_said():
+    with pytest.raises(NetworkError, match=r"0.1 is no link: write Link"):
+        LocalNetwork(Diary, 2, link=0.1)
+    with pair() as net:
+        with pytest.raises(NetworkError, match="is no link"):
+            net.shape(0, 1, 0.1)
+        with pytest.raises(ProtocolError, match="sender is None"):
+            net.call(0, "say", None, 1)
+        with pytest.raises(ProtocolError, match="connect takes an address"):
+            net.call(0, "connect", ("127.0.0.1", 1))
+
+
 class Polite(Diary):
     """Say goodbye."""
 
@@ -1587,7 +1683,7 @@ def test_a_contact_at_whose_address_somebody_else_lives_is_not_reached():
     with LocalNetwork(Diary, nx.empty_graph(2)) as net:
         wrong = Contact("n7", net.call("n1", "me").address)
         net.call("n0", "say", wrong, 1)
-        run_until(net, lambda: drops(net))
+        run_until(net, lambda: net.trace.count(kind="unreachable"))
         assert net["n1"].notes == []
         unreachable = [e.reason for e in net.trace.where(kind="unreachable")]
         assert "'n1' answers there, and n7 was wanted" in unreachable[0]

@@ -620,7 +620,7 @@ def test_a_check_of_the_message_that_raises_is_a_message_not_understood():
         part: float
 
         def __post_init__(self):
-            1 / self.part  # noqa: B018
+            1 / self.part
 
     assert decode(b'["Share",{"part":0.5}]', {"Share": Share}.get) == Share(0.5)
     with pytest.raises(NotUnderstood, match="division by zero"):

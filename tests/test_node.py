@@ -791,3 +791,41 @@ def test_strangers_do_not_disturb_a_node(make_node, shown):
     eventually(lambda: "all is well" in a.events.messages)
     assert b"from nowhere" not in a.events.messages
     assert shown == []
+
+
+def test_who_has_connected_is_connected_on_both_sides():
+    for _ in range(20):  # either may have the smaller id, which decides
+        one, other = Node("localhost", 0), Node("localhost", 0)
+        one.start()
+        other.start()
+        try:
+            assert one.connect_with_node("localhost", other.port)
+            assert [node.id for node in other.nodesIn] == [one.id]
+        finally:
+            for node in (one, other):
+                node.stop()
+                node.join()
+
+
+def test_what_was_sent_before_the_stop_arrives_although_the_other_answers():
+    came = []
+
+    def answer(event, node, other, data):
+        if event == "NODEMESSAGE":
+            came.append(data)
+            node.send_to_node(other, data)
+
+    one, other = Node("localhost", 0), Node("localhost", 0, answer)
+    one.start()
+    other.start()
+    try:
+        one.connect_with_node("localhost", other.port)
+        for number in range(300):
+            one.send_to_nodes({"number": number, "pad": "x" * 3000})
+        one.stop()
+        eventually(lambda: len(came) == 300, within=PATIENCE)
+        assert [data["number"] for data in came] == list(range(300))
+    finally:
+        for node in (one, other):
+            node.stop()
+            node.join()

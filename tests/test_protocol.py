@@ -117,7 +117,9 @@ def test_a_protocol_without_parameters_says_so():
     ],
 )
 def test_a_protocol_that_is_in_no_network_says_so(use):
-    with pytest.raises(ProtocolError, match=r"this Gossip is not part of a network yet: .*on_start"):
+    with pytest.raises(
+        ProtocolError, match=r"this Gossip is not part of a network yet: .*on_start"
+    ):
         use(Gossip())
 
 

@@ -295,3 +295,8 @@ def test_a_trace_is_a_data_frame():
     assert frame["size"].sum() == sum(event.size for event in story())
     assert frame[frame.kind == "drop"].id.tolist() == ["n0:2", "n0:3"]
     assert frame.data[6] == "Zöe"
+
+
+def test_where_says_at_once_that_events_were_only_counted():
+    with pytest.raises(TraceError, match='record="all"'):
+        Trace("counts").where(kind="send")
