@@ -3,6 +3,7 @@
 #   make test     all tests
 #   make lab      the notebooks, in JupyterLab
 #   make check    format, lint and types, as .ci/run does
+#   make notebooks, make benchmarks
 # Windows has no make; README.md has the two lines that do the same.
 
 PYTHON ?= python3
@@ -22,7 +23,8 @@ lab: .venv/ready
 notebooks: .venv/ready
 	$(BIN)/python notebooks/build.py
 
-benchmarks: .venv/tools
+benchmarks: .venv/ready
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[benchmarks]" -c constraints.txt
 	$(BIN)/python -m tests.benchmarks
 
 check: .venv/tools
