@@ -276,6 +276,8 @@ def _travelling(hint: Any, where: str, owner: type[Message]) -> Any:
     if hint in _SCALARS:
         return _SCALARS[hint]
     if isinstance(hint, type) and (issubclass(hint, Message) or hint is msgspec.Raw):
+        if hint is Message:
+            raise MessageError(f"{where} could be any Message: name the class that it really has")
         return hint
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin is Annotated or origin is Literal:

@@ -65,6 +65,8 @@ def vocabulary(cls: type) -> dict[str, Handler]:
         table |= own
     for handler in table.values():
         _check_handler(cls, handler)
+    for hook in (name for name in dir(cls) if name.startswith("on_")):
+        _check_never_waits(cls, hook)
     return table
 
 
@@ -78,14 +80,20 @@ def find(kind: str, bases: Iterable[type]) -> type[Message] | None:
     return None
 
 
-def _check_handler(cls: type, handler: Handler) -> None:
-    function = getattr(cls, handler.method)
-    name = f"{cls.__name__}.{handler.method}"
+def _check_never_waits(cls: type, method: str) -> None:
+    function = getattr(cls, method)
     kinds = (inspect.iscoroutinefunction, inspect.isgeneratorfunction, inspect.isasyncgenfunction)
     if any(is_one(function) for is_one in kinds):
         raise ProtocolError(
-            f"{name} waits (async or yield), and a handler never does: use after, or ask"
+            f"{cls.__name__}.{method} waits (async or yield), and a handler never does: "
+            "use after, or ask"
         )
+
+
+def _check_handler(cls: type, handler: Handler) -> None:
+    _check_never_waits(cls, handler.method)
+    function = getattr(cls, handler.method)
+    name = f"{cls.__name__}.{handler.method}"
     try:
         inspect.signature(function).bind(None, None, None)
     except TypeError:

@@ -625,3 +625,10 @@ def test_a_check_of_the_message_that_raises_is_a_message_not_understood():
     assert decode(b'["Share",{"part":0.5}]', {"Share": Share}.get) == Share(0.5)
     with pytest.raises(NotUnderstood, match="division by zero"):
         decode(b'["Share",{"part":0.0}]', {"Share": Share}.get)
+
+
+def test_a_field_of_any_message_at_all_is_refused():
+    with pytest.raises(MessageError, match="could be any Message"):
+
+        class Envelope(Message):
+            inner: Message

@@ -252,3 +252,11 @@ def test_finding_imports_nothing_and_leaves_no_trace():
     before = set(sys.modules)
     assert Echo.find_message("antigravity") is None
     assert set(sys.modules) == before
+
+
+def test_a_hook_that_waits_is_refused_when_the_class_is_made():
+    with pytest.raises(ProtocolError, match=r"Late\.on_start waits"):
+
+        class Late(Protocol):
+            async def on_start(self):
+                pass
