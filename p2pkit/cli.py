@@ -80,7 +80,7 @@ def demo(
 ) -> None:
     """See forty real nodes gossip, crash, fall apart and heal, and get a picture of it.
 
-    Takes some four seconds, and leaves p2pkit-demo.png here: who heard the rumor when.
+    Leaves p2pkit-demo.png here: who heard the rumor when.
 
     Example:  python -m p2pkit demo --nodes 100 --seed 7
     """

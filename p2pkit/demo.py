@@ -2,7 +2,7 @@
 
     python -m p2pkit demo
 
-Everything happens on this machine, over TCP, in some four seconds. Every number that is printed
+Everything happens on this machine, over TCP. Every number that is printed
 was counted or measured in this run, and each claim is checked before it is made: if the second
 rumor does not reach everyone who lives, the demo says so and fails.
 

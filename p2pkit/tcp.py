@@ -93,7 +93,6 @@ class TcpHost(BaseHost):
         self.links: dict[str, Connection] = {}  # to peers, by id
         self.connections: set[Connection] = set()  # all of them
         self.greeter = Greeter(self, lambda dial: Connection(self, dial))
-        self.last_failure = ""  # why a dial failed, the last time
         self._contacts = Contacts(
             lambda dial: self.greeter.dial(dial, trusted=False), self._post, self._drop
         )
@@ -340,7 +339,6 @@ class TcpHost(BaseHost):
         return self.around.weather.is_cut(self.id, id) or self.around.weather.is_cut(id, self.id)
 
     def dial_failed(self, dial: Dial, why: str) -> None:
-        self.last_failure = why
         self.record("unreachable", dial.expected, reason=f"{dial.address}: {why}")
         if dial.purpose == "contact":
             self._contacts.failed(dial.expected or "", why)

@@ -66,7 +66,7 @@ REASONS = {
 _AT_RECEIVER = {"not understood", "nobody asked"}  # all other drops are the sender's to record
 
 MAX_EVENTS = 2_000_000
-"""Events that a network on real sockets records: about 600 MB. From there on they are only
+"""Events that a network on real sockets records; from there on they are only
 counted."""
 
 DATA_BYTES = 256

@@ -1,6 +1,5 @@
 """LocalNetwork: real nodes on real sockets, and all that can be done to them."""
 
-import inspect
 import threading
 import time
 import tracemalloc
@@ -155,27 +154,15 @@ def test_the_story_of_the_design():
     assert sum(FirstRumor("hello") in node.heard for node in net) == 5
 
 
-@pytest.mark.skipif(
-    "processes" not in inspect.signature(LocalNetwork).parameters, reason="no processes yet"
-)
-def test_the_story_of_the_design_in_five_processes():
-    with LocalNetwork(FirstGossip, nx.complete_graph(5), processes=5) as net:
-        assert story(net) == 5
-
-
 @pytest.mark.parametrize(
     "draw",
     [
         lambda net: plot.spread(net.trace, FirstRumor("hello")),
         lambda net: plot.topology(net, color=lambda node: "orange" if node.heard else "grey"),
-        lambda net: plot.timeline(net.trace),
     ],
-    ids=["spread", "topology", "timeline"],
+    ids=["spread", "topology"],
 )
-def test_the_plots_of_the_design_are_drawn_of_a_closed_network(draw, request):
-    name = request.node.callspec.id
-    if name not in plot.__all__:
-        pytest.skip(f"no plot.{name} yet")
+def test_the_plots_of_the_design_are_drawn_of_a_closed_network(draw):
     from matplotlib import pyplot
 
     with LocalNetwork(FirstGossip, nx.complete_graph(5)) as net:
