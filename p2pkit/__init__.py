@@ -10,12 +10,14 @@ The files, in a good order to read them:
     link.py         how a message travels, or does not
     trace.py        what happened
     host.py         what every home of a protocol does alike (snapshot.py: copies to look at)
-    network.py      the verbs of a network: tell, run, crash, partition …
+    network.py      the verbs of a network: tell, run, crash, partition … (churn.py: one of them)
     framing.py      where one message ends in a stream of bytes
     connection.py   one TCP connection
     greeting.py     how connections begin (contacts.py: those that are dialled when needed)
     tcp.py          one protocol on one real socket (reactor.py, thread.py: time and turns)
-    local.py        many of them: LocalNetwork
+    local.py        many of them: LocalNetwork (linking.py: how their connections come up)
+    worker.py       processes of their own (crew.py, crews.py: the nodes of one process, and of all;
+                    courier.py, merging.py: what travels between them, and one trace out of many)
     node.py         Node(host, port, callback), the first lesson's door
 
 Beside them: topology.py (graphs by name and from files), disk.py and storage.py (what survives a

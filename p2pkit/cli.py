@@ -70,6 +70,14 @@ def about(
         typer.echo(context.get_help())
 
 
+Processes = Annotated[
+    int,
+    typer.Option(
+        min=0, help="Worker processes that the nodes are spread over; 0 is this process alone."
+    ),
+]
+
+
 @app.command()
 def demo(
     out: Annotated[Path, typer.Option(help="Where the picture goes: .png, .svg or .pdf.")] = Path(
@@ -77,6 +85,7 @@ def demo(
     ),
     nodes: Annotated[int, typer.Option(min=8, max=500, help="How many nodes.")] = 40,
     seed: Annotated[int, typer.Option(help="Of all dice; another seed is another network.")] = 1,
+    processes: Processes = 4,
 ) -> None:
     """See forty real nodes gossip, crash, fall apart and heal, and get a picture of it.
 
@@ -87,7 +96,13 @@ def demo(
     from p2pkit import demo as it
 
     screen = terminal.screen()
-    it.play(nodes, seed, out, lambda text, style: screen.print(text, style=style))
+    it.play(
+        nodes,
+        seed,
+        out,
+        lambda text, style: screen.print(text, style=style),
+        processes=processes or None,
+    )
 
 
 # What several commands share
@@ -143,6 +158,7 @@ def launch_(
         Path | None, typer.Option(dir_okay=False, help="Save all events here, as JSON lines.")
     ] = None,
     data: Data = None,
+    processes: Processes = 0,
     console: WithConsole = False,
     role: Annotated[
         list[str],
@@ -176,6 +192,7 @@ def launch_(
         seed=seed,
         roles=arguments.roles(role, base, settings),
         data=data,
+        processes=processes or None,
         seconds=seconds,
         with_console=console,
         trace=trace,

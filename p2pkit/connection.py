@@ -53,9 +53,11 @@ class Hello(Message):
 
 
 class Refusal(Message):
-    """The answer to a hello that is not welcome."""
+    """The answer to a hello that is not welcome; and whose, if they are connected already."""
 
     reason: str
+    id: str = ""
+    incarnation: int = 0
 
 
 class Stage(Enum):
@@ -67,6 +69,7 @@ class Stage(Enum):
     CLOSED = auto()
 
 
+_NOWHERE = memoryview(bytearray(64 * 1024))  # where bytes go that nobody will read
 _READY, _CLOSED = Stage.READY, Stage.CLOSED  # found faster, where it counts
 
 
@@ -93,6 +96,7 @@ class Owner(Interface):
     def closed(self, connection: "Connection", why: str) -> None: ...
     def slow(self, connection: "Connection") -> None: ...
     def listen_to_peers(self) -> None: ...
+    def resized(self, change: int) -> None: ...
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -106,15 +110,17 @@ class Connection(asyncio.BufferedProtocol):
         self.dial = dial  # None: we were dialled
         self.stage = Stage.GREETING
         self.id = ""  # of the node at the other end, once it has said hello
+        self.incarnation = 0
         self.address = ""
         self.purpose = dial.purpose if dial else "peer"
         self.reader = FrameReader(MAX_HELLO)
+        self.room = 0  # bytes of the reader's memory that our node knows of
         self.lane: Lane | None = None  # how a link troubles what we send
         self.cut = False
         self.is_clear = False  # nothing troubles what we send
         self.unconfirmed = False  # we have decided on it, and the other side has not answered yet
         self.silent = 0  # heartbeats that were due since we last heard anything
-        self.used = False  # for messages, since somebody last looked
+        self.heard = 0.0  # when the last message came
         self.quiet = True  # nothing was written since the last heartbeat
         self.flying = 0  # messages that are on their way over a delayed link
         self.reason: str | None = None  # why it ends, if we know
@@ -129,14 +135,22 @@ class Connection(asyncio.BufferedProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
         self.reactor.begin_turn()
+        self._count_memory()
         self.transport.set_write_buffer_limits(high=PAUSE_UNSENT)
         self.owner.opened(self)
         self.reactor.end_turn()
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        return self.reader.buffer()
+        if self.stage is _CLOSED:
+            return _NOWHERE
+        place = self.reader.buffer()
+        if self.reader.capacity != self.room:
+            self._count_memory()  # now, not at the next heartbeat: 1 GB can arrive in a second
+        return place
 
     def buffer_updated(self, nbytes: int) -> None:
+        if self.stage is _CLOSED:
+            return
         self.silent = 0
         self.reactor.begin_turn()
         try:
@@ -146,7 +160,7 @@ class Connection(asyncio.BufferedProtocol):
             for serial, reply_to, body in self.reader.received(nbytes):
                 if self.stage is _READY:
                     if body:
-                        self.used = True
+                        self.heard = self.reactor.now
                         self.owner.deliver(self.id, body, serial, reply_to, self)
                 elif self.stage is not _CLOSED:
                     is_word = self.stage is Stage.OFFERED
@@ -166,6 +180,7 @@ class Connection(asyncio.BufferedProtocol):
         self.reactor.begin_turn()
         self.stage = Stage.CLOSED
         self._out.clear()
+        self.forget()
         gone = "closed by the other side" if exc is None else "reset by the other side"
         self.owner.closed(self, self.reason or gone)
         self.reactor.end_turn()
@@ -204,6 +219,8 @@ class Connection(asyncio.BufferedProtocol):
         self._out.clear()
         self._unwritten = 0
         self.quiet = False
+        if self.transport.is_closing():
+            return  # it broke in this very turn, and asyncio would complain of each further write
         self.transport.write(data)
         self._buffered = self.transport.get_write_buffer_size()
         if self._buffered > MAX_UNSENT:
@@ -230,7 +247,23 @@ class Connection(asyncio.BufferedProtocol):
             self.silent = 0  # it reads, if slowly
         elif listening:
             self.silent += 1
+        self.shrink()
+
+    def shrink(self) -> None:
+        """Give the memory of a busy time back."""
         self.reader.shrink()
+        self._count_memory()
+
+    def forget(self) -> None:
+        """Give all memory back: nobody reads what has come in and what will."""
+        self.reader = FrameReader()
+        self.owner.resized(-self.room)
+        self.room = 0
+
+    def _count_memory(self) -> None:
+        change = self.reader.capacity - self.room
+        self.room += change
+        self.owner.resized(change)
 
     def close(self, reason: str) -> None:
         """End the connection after everything that was said on it, delayed messages included."""

@@ -37,7 +37,6 @@ class Console:
     def __init__(self, net: LocalNetwork) -> None:
         self.net = net
         self.is_over = False  # the person has had enough
-        self._paused: set[str] = set()
         self._commands: dict[str, Command] = {
             name.removeprefix("do_"): getattr(self, name)
             for name in vars(Console)
@@ -140,13 +139,11 @@ class Console:
     def do_pause(self, node: str) -> str:
         """NODE: freeze a node; its peers give it up after 5 s"""
         self.net.pause(node)
-        self._paused.add(node)
         return f"{node} is paused"
 
     def do_resume(self, node: str) -> str:
         """NODE: let a paused node go on"""
         self.net.resume(node)
-        self._paused.discard(node)
         return f"{node} goes on"
 
     def do_leave(self, node: str) -> str:
@@ -201,10 +198,9 @@ class Console:
     def _state(self, name: str) -> str:
         if not self.net.is_up(name):
             return "down"
-        return "paused" if name in self._paused else "up"
+        return "paused" if self.net.is_paused(name) else "up"
 
     def _down(self, node: str) -> str:
-        self._paused.discard(node)
         return f"{node} is down"
 
 

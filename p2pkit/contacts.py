@@ -14,6 +14,10 @@ from p2pkit.message import Contact
 CONTACT_IDLE = 10.0
 """Seconds without a message, either way, after which the connection to a contact is closed."""
 
+GUEST_IDLE = 3 * CONTACT_IDLE
+"""Seconds without a message from a contact after which we close a connection that it has dialled:
+so much longer than it takes itself that no message is under way then."""
+
 MAX_WAITING = 1000
 """Messages that may wait for one contact to be reached; those after are dropped."""
 
@@ -94,9 +98,6 @@ class Contacts:
         for id, line in list(self._lines.items()):
             if line.connection is None:
                 continue
-            if line.connection.used:
-                line.connection.used = False
-                line.last_used = now
-            if now - line.last_used > CONTACT_IDLE:
+            if now - max(line.last_used, line.connection.heard) > CONTACT_IDLE:
                 del self._lines[id]
                 line.connection.close("idle")

@@ -42,14 +42,17 @@ Say = Callable[[str, str], object]
 """Takes a line of the story, and its style."""
 
 
-def play(nodes: int, seed: int, out: Path, say: Say) -> None:
-    """Tell the story, and leave its picture in `out`. Raises P2PKitError if it does not hold."""
+def play(nodes: int, seed: int, out: Path, say: Say, *, processes: int | None = None) -> None:
+    """Tell the story, and leave its picture in `out`. Raises P2PKitError if it does not hold.
+
+    processes: how many workers the nodes are spread over; None for this process alone.
+    """
     if out.suffix not in FORMATS or not out.absolute().parent.is_dir():
         raise P2PKitError(
             f"{out}: a picture ends in {', '.join(FORMATS)}, in a directory that exists"
         )
     graph = build("small-world", nodes, seed)
-    with LocalNetwork(RepairedGossip, graph, link=LINK, seed=seed) as net:
+    with LocalNetwork(RepairedGossip, graph, link=LINK, seed=seed, processes=processes) as net:
         story = Story(net, say)
         story.begin()
         story.gossip()
@@ -78,6 +81,9 @@ class Story:
             f"{len(self.net)} nodes are up, with {links} TCP connections: a small world.", "bold"
         )
         self.more(f"Each listens on a port of its own: {self.teller} on {address}.")
+        workers = len(set(self.net.pids.values()))
+        if self.net.processes is not None:
+            self.more(f"They live in {workers} processes of their own.")
 
     def gossip(self) -> None:
         net = self.net

@@ -20,6 +20,18 @@ An exception raised inside a student's handler is not wrapped in any of these: i
 itself, with a note that says at which node and when.
 """
 
+MAX_SENTENCE = 200
+"""Characters of what a stranger made us say, at most: two lines of a terminal."""
+
+
+def harmless(text: str) -> str:
+    """Return a stranger's text as it may be shown: what would move a terminal's cursor, or turn
+    its line around, is spelled out, and the end left out if it is long."""
+    plain = text[: MAX_SENTENCE + 1]
+    if not plain.isprintable():
+        plain = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in plain)
+    return plain if len(plain) <= MAX_SENTENCE else plain[: MAX_SENTENCE - 1] + "…"
+
 
 class P2PKitError(Exception):
     """The root of the tree."""
@@ -51,6 +63,9 @@ class TraceError(P2PKitError):
 
 class StrangerError(P2PKitError):
     """What somebody else's bytes did wrong. Recorded, never raised in a student's code."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(harmless(sentence))  # it may quote those bytes
 
 
 class FrameError(StrangerError):

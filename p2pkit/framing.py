@@ -61,6 +61,7 @@ class FrameReader:
 
     limit: bytes in a body, at the most. It may be changed at any time, and holds from the next
     frame on.
+    capacity: bytes of memory that it uses, to be read only.
 
     The bytes can be written straight into the reader's own buffer (`buffer`, then `received`),
     which saves a copy and a fresh piece of memory for each read; `feed` does both.
@@ -70,12 +71,8 @@ class FrameReader:
         self.limit = limit
         self._start = 0  # what lies before was handed out already
         self._end = 0  # what lies behind is free
+        self._wanted = _HEAD  # bytes that must be there before we look
         self._allot(SMALL_BUFFER)
-
-    @property
-    def capacity(self) -> int:
-        """Bytes of memory that this reader uses."""
-        return len(self._view)
 
     def buffer(self) -> memoryview:
         """Return the place to write the next bytes into; `received` takes them from there."""
@@ -92,22 +89,27 @@ class FrameReader:
         Raises FrameError for a frame above the limit, as soon as its header is there; this reader
         is done then.
         """
-        start = self._start
-        end = self._end = self._end + count
+        self._end += count
+        start, size = self._start, self._end - self._start
+        if size < self._wanted:
+            return  # else a peer who sends a large frame byte by byte has it copied each time
+        self._wanted = _HEAD
         # Slicing bytes is twice as fast as slicing a view; but what is large is copied only once.
-        view: bytes | memoryview = self._view
-        if end <= LARGE_BUFFER:
-            view = self._view[:end].tobytes()
-        while start + _HEAD <= end:
-            length, serial, reply_to = _unpack_header(view, start)
+        view: bytes | memoryview = self._view[start : self._end]
+        if size <= LARGE_BUFFER:
+            view = bytes(view)
+        at, head = 0, _HEAD
+        while head <= size:
+            length, serial, reply_to = _unpack_header(view, at)
             if length > self.limit:
                 raise FrameError(f"a frame of {length:,} bytes, and {self.limit:,} are allowed")
-            stop = start + _HEAD + length
-            if stop > end:
-                break
-            body = bytes(view[start + _HEAD : stop])
-            self._start = start = stop
-            yield serial, reply_to, body  # and whoever takes it may change the limit for the next
+            stop = head + length
+            if stop > size:
+                self._wanted = stop - at
+                return
+            self._start = start + stop
+            yield serial, reply_to, bytes(view[head:stop])  # whoever takes it may change the limit
+            at, head = stop, stop + _HEAD
 
     def feed(self, data: bytes) -> list[Frame]:
         """Take in some bytes, and return the frames that are whole now. Raises FrameError like
@@ -132,11 +134,14 @@ class FrameReader:
 
         A large frame gets its memory as its bytes arrive, whatever its header promises.
         """
-        rest = self._view[self._start : self._end].tobytes()
-        if self.capacity < LARGE_BUFFER or self._start == 0:
+        rest = self._view[self._start : self._end]
+        if self.capacity < LARGE_BUFFER:
             self._allot(2 * self.capacity)
+        elif self._start == 0:
+            self._allot(max(LARGE_BUFFER, min(2 * self.capacity, self._wanted)))
         self._view[: len(rest)] = rest
         self._start, self._end = 0, len(rest)
 
     def _allot(self, size: int) -> None:
         self._view = memoryview(bytearray(size))
+        self.capacity = size

@@ -12,7 +12,7 @@ from typing import Protocol as Interface
 
 from p2pkit.address import is_any, is_local, join, split
 from p2pkit.connection import Connection, Dial, Hello, Refusal, Stage
-from p2pkit.errors import HelloError, NetworkError, NotUnderstood
+from p2pkit.errors import HelloError, NetworkError, NotUnderstood, harmless
 from p2pkit.framing import HEARTBEAT_FRAME, MAX_FRAME
 from p2pkit.message import Contact, decode
 from p2pkit.reactor import Reactor
@@ -32,6 +32,13 @@ CONFIRM_TIMEOUT = 1.0
 
 MAX_GREETING = 128
 """Connections that have not yet said who they are, at the most: those after are closed at once."""
+
+MAX_CONNECTIONS = 4096
+"""Connections of a node, at most: those who dial it after that are turned away. Four times what the
+hub of a star of 1,000 nodes needs, and as many descriptors as a process commonly may have."""
+
+MAX_HOST = 253
+"""Characters in the name of a machine: no name in the Internet is longer."""
 
 MAX_DIALS = 200
 """Addresses that a protocol may dial a second, so that forged ones make no flood. The rest wait
@@ -79,6 +86,7 @@ class Greeter:
         self.node = node
         self._connect = connect
         self._attempts: dict[Dial, Attempt] = {}
+        self._put_off: dict[Dial, str] = {}  # shall wait until this id is connected otherwise
         self._next_dial = 0.0
 
     # Dialling
@@ -100,21 +108,18 @@ class Greeter:
             attempt.task.cancel()
             attempt.result.set_result("node is down")  # to be cancelled would end who waits for it
         self._attempts.clear()
+        self._put_off.clear()
 
     def over(self, dial: Dial | None, why: str = "") -> None:
         """End an attempt, for the reason given, or because its connection is ready."""
-        if dial is None or dial not in self._attempts:
-            return
-        if why.endswith(CROSSING) and not self._is_peer(dial):
-            # The other side's own dial goes first. It will be ready soon, and ends this one.
-            attempt = self._attempts[dial]
-            self.node.reactor.at(
-                self.node.reactor.now + DIAL_TIMEOUT, self._give_up, attempt, dial, why
-            )
-        elif why.endswith((TAKEN, CROSSING)):
-            self._end(dial, TAKEN)
-        else:
+        if dial is not None and not (why and dial in self._put_off):
             self._end(dial, why)
+
+    def _put_off_until(self, dial: Dial, id: str, why: str) -> None:
+        """Let an attempt wait until somebody is connected in another way."""
+        self._put_off[dial] = id
+        reactor = self.node.reactor
+        reactor.at(reactor.now + DIAL_TIMEOUT, self._give_up, self._attempts[dial], dial, why)
 
     def _give_up(self, attempt: Attempt, dial: Dial, why: str) -> None:
         if self._attempts.get(dial) is attempt:  # and not another one, later
@@ -122,6 +127,7 @@ class Greeter:
 
     def _end(self, dial: Dial, why: str) -> None:
         attempt = self._attempts.pop(dial, None)
+        self._put_off.pop(dial, None)
         if attempt is not None:
             if why not in ("", TAKEN):
                 self.node.dial_failed(dial, why)
@@ -160,18 +166,22 @@ class Greeter:
 
     def opened(self, connection: Connection) -> None:
         """A connection is open, and nothing has been said on it."""
-        strangers = sum(
-            c.dial is None and c.stage is not Stage.READY for c in self.node.connections
-        )
         if connection.dial is not None:
             connection.say(self._hello(connection))
-        elif strangers > MAX_GREETING:
-            self.node.offended(
-                connection, "refused", f"more than {MAX_GREETING} connections without a hello"
-            )
+        elif (why := self._too_many()) is not None:
+            self.node.offended(connection, "refused", why)
             return
         reactor = self.node.reactor
         reactor.at(reactor.now + HELLO_TIMEOUT, self._time_is_up, connection)
+
+    def _too_many(self) -> str | None:
+        """Say why one more connection is too much, if it is."""
+        connections = self.node.connections
+        if len(connections) > MAX_CONNECTIONS:
+            return f"more than {MAX_CONNECTIONS:,} connections"
+        if sum(c.dial is None and c.stage is not Stage.READY for c in connections) > MAX_GREETING:
+            return f"more than {MAX_GREETING} connections without a hello"
+        return None
 
     def received(self, connection: Connection, body: bytes) -> None:
         """Take what comes before a connection is ready: a hello, a refusal, the word of the
@@ -183,7 +193,7 @@ class Greeter:
                 return
             message = decode(body, _GREETINGS.get)
             if isinstance(message, Refusal):
-                connection.reset(f"refused: {message.reason[:200]}")
+                self._refused(connection, message)
             elif isinstance(message, Hello) and connection.stage is Stage.GREETING:
                 self._welcome(connection, message)
         except NotUnderstood as error:
@@ -197,12 +207,15 @@ class Greeter:
         if self.node.is_cut(hello.id):
             return  # nothing gets through a cut, no answer either: time will end this
         connection.id = hello.id
+        connection.incarnation = hello.incarnation
         connection.address = self._dialable(hello.address, connection)
         if connection.dial is None:
             connection.purpose = hello.purpose
         is_contact = connection.purpose == "contact"
         if hello.id in self.node.links and not is_contact:
-            raise HelloError(TAKEN)
+            there = self.node.links[hello.id]
+            is_the_same = there.incarnation == hello.incarnation
+            raise HelloError(TAKEN if is_the_same else f"another {hello.id} is connected already")
         we_decide = is_contact or self.node.id < hello.id
         if connection.dial is None:
             if we_decide and not is_contact and self._is_dialling(hello):
@@ -214,6 +227,27 @@ class Greeter:
             self._ready(connection)
         else:
             connection.stage = Stage.OFFERED
+
+    def _refused(self, connection: Connection, refusal: Refusal) -> None:
+        """Take no for an answer.
+
+        Those who say that we are connected already are believed when we see that, as we do, or
+        will soon: the smaller id's connection may be ready for them before it is for us.
+        """
+        why = f"refused: {harmless(refusal.reason)}"
+        dial = connection.dial
+        if (
+            refusal.reason in (TAKEN, CROSSING)
+            and dial in self._attempts
+            and dial.purpose == "peer"
+            and dial.expected in (None, refusal.id)
+        ):
+            link = self.node.links.get(refusal.id)
+            if link is not None and link.incarnation == refusal.incarnation:
+                why = TAKEN
+            else:
+                self._put_off_until(dial, refusal.id, why)
+        connection.reset(why)
 
     def _check(self, hello: Hello, dial: Dial | None) -> None:
         ours = self.node.network
@@ -239,6 +273,7 @@ class Greeter:
             connection.reset(TAKEN)
             return
         connection.stage = Stage.READY
+        connection.heard = self.node.reactor.now
         connection.reader.limit = MAX_FRAME
         self.node.ready(connection)
         if connection.dial is not None and self.node.id < connection.id:
@@ -247,14 +282,16 @@ class Greeter:
             reactor.at(reactor.now + CONFIRM_TIMEOUT, self.over, connection.dial)
         else:
             self.over(connection.dial)
-        for dial in [dial for dial in self._attempts if self._is_peer(dial)]:
-            if dial is not connection.dial:
+        for dial in list(self._attempts):
+            if dial is not connection.dial and self._is_meant(dial, connection):
                 self.over(dial)
 
     def _refuse(self, connection: Connection, why: str) -> None:
-        if why not in (TAKEN, CROSSING):
+        if why in (TAKEN, CROSSING):
+            connection.say(Refusal(why, self.node.id, self.node.incarnation))
+        else:
             self.node.record("drop", connection.id or None, reason=f"refused: {why}")
-        connection.say(Refusal(why))
+            connection.say(Refusal(why))
         connection.close(why)
 
     def _time_is_up(self, connection: Connection) -> None:
@@ -273,11 +310,11 @@ class Greeter:
         peers = [dial for dial in self._attempts if dial.purpose == "peer"]
         return any(dial.address == hello.address or dial.expected == hello.id for dial in peers)
 
-    def _is_peer(self, dial: Dial) -> bool:
-        if dial.purpose != "peer":
-            return False
-        links = self.node.links
-        return dial.expected in links or any(dial.address == c.address for c in links.values())
+    def _is_meant(self, dial: Dial, connection: Connection) -> bool:
+        """Tell whether a connection is what another dial of ours wanted: by its id, for anybody can
+        claim an address."""
+        wanted = dial.expected or self._put_off.get(dial)
+        return dial.purpose == connection.purpose == "peer" and wanted == connection.id
 
     def _dialable(self, address: str, connection: Connection) -> str:
         """Return the address that somebody claims to listen on. Raises HelloError if nobody could
@@ -288,6 +325,8 @@ class Greeter:
             raise HelloError(str(error)) from None
         if is_any(host):
             host = connection.transport.get_extra_info("peername")[0]
+        if len(host) > MAX_HOST or not host.isprintable():
+            raise HelloError(f"{host!r:.80} is no name of a machine")
         return join(host, port)
 
 

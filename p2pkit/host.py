@@ -24,7 +24,7 @@ from p2pkit.errors import NotUnderstood, ProtocolError
 from p2pkit.framing import MAX_SERIAL
 from p2pkit.message import Contact, Decoder, Message, encode
 from p2pkit.protocol import Host, Protocol, Timer
-from p2pkit.snapshot import copied
+from p2pkit.snapshot import ShowCase, copied
 from p2pkit.trace import Trace
 
 Watch = Callable[[Any], Mapping[str, Any]]
@@ -62,20 +62,22 @@ class BaseHost(Host):
         *,
         seed: int = 0,
         watch: Watch | None = None,
+        life: int = 1,
         serial: int = 0,
     ) -> None:
         self.protocol = protocol
         self.id = id
         self.clock = clock
         self.trace = trace
-        self.random = Random(f"{seed} {id}")
+        self._seed = seed
+        self._life = life  # how often this node has begun, from 1
+        self.random = self.dice()
         self.peers: Mapping[str, str] = MappingProxyType({})
         self.node = protocol()
         self.node.__dict__["_host"] = self
         self.alive = False
         self.paused = False
         self.serial = serial  # of the last message that went out
-        self._seed = seed
         self._watch = watch
         self._state = b"{}"  # what `watch` said last
         self._questions: dict[int, Question] = {}
@@ -189,6 +191,9 @@ class BaseHost(Host):
         result = function(*args)
         self._look()
         return result
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> ShowCase:
+        return ShowCase(self)  # a copy of a node, wherever it goes, is to look at
 
     def stop(self) -> None:
         """Let the protocol say its last words."""
@@ -326,6 +331,11 @@ class BaseHost(Host):
         error.add_note(f"at node {self.id}, {now:.3f} s after the start, seed {self._seed}")
         self.record("error", reason=f"{type(error).__name__}: {error}")
         self.failed(error)
+
+    def dice(self, what: str = "") -> Random:
+        """Return dice of this node's own for some purpose; a node that restarts gets others."""
+        life = f"life {self._life}" if self._life > 1 else ""
+        return Random(" ".join(filter(None, (str(self._seed), self.id, what, life))))
 
     def waits(self, action: Callable[..., object], *args: Any) -> bool:
         """Tell whether the node is paused; then the action is kept for when it resumes."""

@@ -84,12 +84,7 @@ class Link:
             return latency[0] + (latency[1] - latency[0]) * random.random()
         if not callable(latency):
             return latency
-        seconds = latency(random)
-        if not 0 <= seconds < float("inf"):
-            raise ValueError(
-                f"the link's latency function returned {seconds}: seconds, 0 or more, are needed"
-            )
-        return seconds
+        return seconds_from(latency, random, "the link's latency function")
 
     def _range(self) -> tuple[float, float]:
         if self.latency is None or callable(self.latency):
@@ -99,6 +94,14 @@ class Link:
         if len(self.latency) != 2:
             raise ValueError(f"Link(latency={self.latency}): a range has two ends, (low, high)")
         return self.latency
+
+
+def seconds_from(draw: Callable[[Random], float], random: Random, whose: str) -> float:
+    """Draw seconds with somebody's own function. Raises ValueError when it returns none."""
+    seconds = draw(random)
+    if isinstance(seconds, int | float) and 0 <= seconds < float("inf"):
+        return seconds
+    raise ValueError(f"{whose} returned {seconds!r}: seconds, 0 or more, are needed")
 
 
 class Lane:

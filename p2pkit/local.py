@@ -7,44 +7,48 @@ free:
     with LocalNetwork(Gossip, nx.cycle_graph(5)) as net:
         net.tell("n0", Rumor("hello"))
         net.run(until=lambda: all(Rumor("hello") in node.heard for node in net), within=5)
+
+With processes=5 they live in five processes, and everything else stays as it is.
 """
 
 import asyncio
+import os
 import secrets
 import threading
 import time
+import warnings
+from collections import Counter
 from collections.abc import Callable, Coroutine, Hashable, Iterable, Iterator, Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
 import networkx as nx
 
-from p2pkit import descriptors
-from p2pkit.errors import NetworkError, NodeDown
+from p2pkit.crew import Plan
+from p2pkit.crews import Crews
+from p2pkit.errors import NetworkError, NodeDown, ProtocolError
+from p2pkit.framing import MAX_SERIAL
 from p2pkit.greeting import TAKEN
 from p2pkit.host import Watch
 from p2pkit.link import Link, Weather
+from p2pkit.linking import Linker
 from p2pkit.message import Message
-from p2pkit.network import Network
+from p2pkit.network import Network, NetworkWarning
 from p2pkit.protocol import Protocol
-from p2pkit.reactor import Reactor
 from p2pkit.storage import DiskDrawer
-from p2pkit.tcp import Surroundings, TcpHost
-from p2pkit.thread import LoopThread
+from p2pkit.thread import LoopEnded, LoopThread
 from p2pkit.topology import name_of
 from p2pkit.trace import MAX_EVENTS, Record
-from p2pkit.work import Pool
 
-LINK_TIMEOUT = 15.0
-"""Seconds that a connection of the graph may take to come up."""
+POLL = 0.01
+"""Seconds between two looks at a condition when nodes are in workers, which do not tell what happens."""
 
-DIALS_AT_ONCE = 64
-"""Connections of the graph that are made at the same time: fewer than a node's MAX_GREETING."""
-
-DIAL_AGAIN = 0.05
-"""Seconds until a connection that could not be made is tried again: time for an old one to go."""
+UNSEEN = 1_000_000
+"""Messages that a node may have sent, at the most, between the last part of its trace and the end of
+its process: its next life numbers its messages from above those."""
 
 T = TypeVar("T")
 
@@ -52,6 +56,8 @@ T = TypeVar("T")
 class LocalNetwork(Network):
     """Real nodes on this machine. See `Network` for what they all can do.
 
+    processes: how many worker processes the nodes are spread over, in turn; None for this one. What
+    nodes in workers refer to is copied: a global variable that they change is changed there only.
     listen: addresses for some names, where any free port will not do. name: of the network; nodes
     of other names are refused. remote: whether protocols may dial other machines. data: a
     directory for the nodes' disks; without it they are kept in a temporary one. progress: called
@@ -71,6 +77,7 @@ class LocalNetwork(Network):
         watch: Watch | None = None,
         record: Record = "all",
         listen: Mapping[Hashable, str] | None = None,
+        processes: int | None = None,
         name: str | None = None,
         remote: bool = False,
         data: str | Path | None = None,
@@ -86,32 +93,48 @@ class LocalNetwork(Network):
             record=record,
             most=MAX_EVENTS,
         )
-        descriptors.check(len(self.graph), self.graph.number_of_edges())
+        _check_processes(processes)
+        self.processes = processes
         self._listen = {name_of(node): address for node, address in (listen or {}).items()}
         self._progress = progress
         self._disks = DiskDrawer(data)
-        self._pool = Pool()
-        self._around = Surroundings(
+        plan = Plan(
             network=name or f"local-{secrets.token_hex(4)}",
+            protocol=protocol,
+            roles=self.roles,
             seed=seed,
             weather=self.weather,
+            watch=watch,
             remote=remote,
-            open_disk=self._disks.open,
-            has_disk=self._disks.has,
-            pool=self._pool.executor,
-            failed=self._node_failed,
-            changed=self._link_changed,
+            cores=processes and max(1, (os.cpu_count() or 1) // processes),
+            most=self.trace.most,
         )
-        self._hosts: dict[str, TcpHost] = {}
+        self._addresses: dict[str, str] = {}
+        self._lives: Counter[str] = Counter()  # of each node, as it restarts
+        self._running: set[str] = set()
+        self._paused: set[str] = set()
+        self._lost: set[str] = set()  # those whose state has gone with their process
+        self._final: dict[str, Any] = {}  # what is left of nodes in workers when the network closes
+        self._final_peers: dict[str, list[str]] = {}
         self._errors: list[BaseException] = []
+        self._obituaries: list[str] = []
         self._activity = threading.Event()
+        self._glance = 0.1 if processes is None else POLL
+        self._collecting = threading.Lock()
         self._closed = False
-        self._last_up: set[str] = set()  # who was up when the network closed
-        self._thread = LoopThread("p2pkit network", self._crashed_inside)
-        self._reactor: Reactor = self._thread.reactor
-        self._changed = asyncio.Event()
+        self._thread = LoopThread("p2pkit network", partial(self._told, "crashed inside"))
+        self._reactor = self._thread.reactor
+        self._crews = Crews(
+            plan, self._thread, self.trace, self._disks, processes=processes, report=self._told
+        )
+        self._linker = Linker(
+            self._crews, self._reactor, self._addresses, self._can_meet, self._tell_progress
+        )
+        self._starting: asyncio.Task[Any] | None = None
         try:
             self._await(self._start())
+            if processes is not None:
+                self.trace.catch_up = self._collect
             self._raise_errors()
         except BaseException:
             self._shut()
@@ -139,7 +162,9 @@ class LocalNetwork(Network):
                 if now >= end:
                     self._raise_errors()
                     return False
-                self._activity.wait(min(self._next_action(end) - now, 0.1 if until else end))
+                self._activity.wait(
+                    min(self._next_action(end) - now, self._glance if until else end)
+                )
                 if until is not None:  # leave the nodes time to act before the next look
                     time.sleep(min(max(0.001, 2 * cost), max(0.0, end - self.now)))
         finally:
@@ -148,70 +173,78 @@ class LocalNetwork(Network):
     # Acting
 
     def tell(self, node: Hashable, message: Message) -> None:
-        self._do(self._up(node).tell, message)
+        self._ask(node, "tell", message)
         self._raise_errors()
 
     def call(self, node: Hashable, method: str, *args: Any) -> Any:
-        host = self._up(node)
-        if host.paused:
-            raise NetworkError(
-                f"{host.id} is paused, and does nothing until net.resume({host.id!r})"
-            )
-        return self._do(host.call, method, *args)
+        name = self._up(node)
+        if name in self._paused:
+            raise NetworkError(f"{name} is paused, and does nothing until net.resume({name!r})")
+        return self._ask(node, "call", method, args)
 
     # Looking
 
     def __getitem__(self, node: Hashable) -> Any:
-        host = self._hosts[self.name(node)]
-        return host.snapshot() if self._closed else self._do(host.snapshot)
+        name = self.name(node)
+        if name in self._lost:
+            raise NodeDown(f"the state of {name} has gone with its process: net.restart({name!r})")
+        if self._closed:
+            return self._last_look(name)
+        return self._await(self._crews.ask(name, "look", [name]))[name]
 
     def __iter__(self) -> Iterator[Any]:
-        """All nodes, as they were at one and the same moment."""
-        hosts = [self._hosts[name] for name in self.names]
-
-        def snapshots() -> list[Protocol]:
-            return [host.snapshot() for host in hosts]
-
-        return iter(snapshots() if self._closed else self._do(snapshots))
+        """All nodes, as they were at one and the same moment in each process. Those whose process
+        was killed are left out: nothing is known of them."""
+        names = [name for name in self.names if name not in self._lost]
+        if self._closed:
+            return iter([self._last_look(name) for name in names])
+        nodes = self._await(self._crews.all_of("look"))
+        return iter([nodes[name] for name in names if name in nodes])
 
     def is_up(self, node: Hashable) -> bool:
-        name = self.name(node)
-        return name in self._last_up if self._closed else self._hosts[name].alive
+        return self.name(node) in self._running
+
+    def is_paused(self, node: Hashable) -> bool:
+        return self.name(node) in self._paused
 
     def overlay(self) -> "nx.Graph[str]":
-        def connections() -> list[tuple[str, list[str]]]:
-            return [
-                (name, list(self._hosts[name].peers)) for name in self.names if self.is_up(name)
-            ]
-
-        live = connections() if self._closed else self._do(connections)
+        peers = self._final_peers if self._closed else self._await(self._crews.all_of("peers"))
         graph: nx.Graph[str] = nx.Graph()
-        graph.add_nodes_from(name for name, _ in live)
+        graph.add_nodes_from(name for name in self.names if name in self._running)
         graph.add_edges_from(
-            (name, peer) for name, peers in live for peer in peers if peer in graph
+            (name, peer) for name in graph for peer in peers.get(name, ()) if peer in graph
         )
         return graph
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """The process that each node lives in: os.kill(net.pids["n3"], signal.SIGKILL) is a crash
+        that no program can prepare for. It takes a moment: net.run(until=lambda: not net.is_up("n3"))."""
+        return self._crews.pids()
 
     # Trouble
 
     def crash(self, node: Hashable) -> None:
-        self._do(self._up(node).crash)
+        self._ask(node, "crash")
+        self._forget(self.name(node))
 
     def restart(self, node: Hashable) -> None:
         self._need_open()
         name = self.name(node)
-        if self._hosts[name].alive:
+        if name in self._running:
             raise NetworkError(f"{name} is running: crash it before it can restart")
-        self._await(self._launch(name))
+        self._await(self._launch(name, serial=self._serial_after(name)))
         self._raise_errors()
 
     def pause(self, node: Hashable) -> None:
-        self._do(self._up(node).pause)
+        self._ask(node, "pause")
+        self._paused.add(self.name(node))
 
     def resume(self, node: Hashable) -> None:
-        host = self._up(node)
-        self._do(host.resume)
-        self._await(self._connect(self.graph.edges(host.id)))
+        name = self._up(node)
+        self._paused.discard(name)
+        self._ask(name, "resume")
+        self._await(self._linker.connect(self.graph.edges(name)))
         self._raise_errors()
 
     def join(self, node: Hashable, to: Hashable | Iterable[Hashable] = ()) -> None:
@@ -219,24 +252,24 @@ class LocalNetwork(Network):
         name = name_of(node)
         if name in self.graph:
             raise NetworkError(f"there is a {name} already: net.restart starts it again")
-        peers = [self._up(peer).id for peer in self._group(to)]
-        descriptors.check(1, len(peers))
+        peers = [self._up(peer) for peer in self._group(to)]
         self._await(self._launch(name, peers))
         self._raise_errors()
 
     def dial(self, node: Hashable, address: str) -> str | None:
         """Connect a node to an address (host:port), here or elsewhere; return why that failed, or
         None."""
-        failure = self._await(self._up(node).connected(address))
+        failure = self._ask(node, "connected", address)
         return None if failure in ("", TAKEN) else failure
 
     def leave(self, node: Hashable) -> None:
-        self._await(self._up(node).leave())
+        self._ask(node, "leave")
+        self._forget(self.name(node))
         self._raise_errors()
 
     def heal(self) -> None:
         self._change_weather(Weather.heal)
-        self._await(self._connect(self.graph.edges))
+        self._await(self._linker.connect(self.graph.edges))
         self._raise_errors()
 
     # The end
@@ -258,139 +291,124 @@ class LocalNetwork(Network):
     def _shut(self) -> None:
         if self._closed:
             return
+        running = set(self._running)  # a mistake in on_stop brings down who was up until the end
         try:
-            self._thread.do(self._stop_all)
+            self._await(self._stop_all())
         finally:
             self._end = self._reactor.time
             self._closed = True
+            self._running = running
+            self.trace.catch_up = lambda: None
             self._thread.close()
-            self._pool.close()
+            self._crews.kill()
             self._disks.close()
-
-    def _stop_all(self) -> None:
-        hosts = list(self._hosts.values())
-        self._last_up = {host.id for host in hosts if host.alive}
-        for host in hosts:
-            if host.alive and not host.paused:
-                host.stop()
-        self._reactor.end_turn()
-        for host in hosts:
-            if host.open:
-                host.close("closed")
 
     # On the loop's thread
 
     async def _start(self) -> None:
         """All listen, all links come up; then the clock begins, and all nodes with it."""
+        self._starting = asyncio.current_task()
+        await self._crews.begin(self.graph)
+        await self._crews.make_room(self.graph)
         for name in self.graph:
-            await self._new_host(name)
-            self._tell_progress()
-        await self._connect(self.graph.edges)
-        self._reactor.begin()
-        hosts = list(self._hosts.values())
-        for host in hosts:
-            host.start()
-        for host in hosts:
-            for peer in self.graph[host.id]:
-                if peer in host.links:
-                    host.peer_up(peer, host.links[peer].address)
-        self._reactor.end_turn()
-
-    async def _new_host(self, name: str) -> TcpHost:
-        old = self._hosts.get(name)
-        host = TcpHost(
-            self._role(name),
-            name,
-            self._reactor,
-            self.trace,
-            self._around,
-            watch=self.watch,
-            serial=old.serial if old else 0,
+            await self._open(name, 0)
+            self._tell_progress(0)
+        await self._linker.connect(self.graph.edges)
+        await self._crews.ask_all("hush")
+        epoch = time.perf_counter()
+        self._reactor.begin(epoch)
+        await self._crews.ask_all("start", epoch)
+        if self.processes is not None:
+            await self._crews.collect()  # in the trace, too, all start before any is connected
+        await self._crews.ask_all(
+            "introduce", {name: list(self.graph[name]) for name in self.graph}
         )
-        await host.listen(self._listen.get(name, "127.0.0.1:0"))
-        self._hosts[name] = host
-        return host
 
-    async def _launch(self, name: str, peers: Iterable[str] = ()) -> None:
-        host = await self._new_host(name)
+    async def _stop_all(self) -> None:
+        if self._starting is not None and not self._starting.done():  # Ctrl-C, in the constructor
+            self._starting.cancel()
+            await asyncio.wait([self._starting])
+        self._errors += await self._crews.stop()
+        self._final_peers = await self._crews.all_of("peers")
+        await self._crews.ask_all("close")
+        if self.processes is not None:
+            for name in self._addresses:
+                self._final[name] = await self._last_words(name)
+            await self._crews.collect()
+            await self._crews.end()
+
+    async def _last_words(self, name: str) -> Any:
+        """Return what a node looks like at the end, or why it cannot be shown."""
+        try:
+            return (await self._crews.ask(name, "look", [name]))[name]
+        except (NetworkError, ProtocolError) as error:
+            return error
+
+    async def _open(self, name: str, serial: int) -> None:
+        address = self._listen.get(name, "127.0.0.1:0")
+        life = self._lives[name] + 1
+        self._addresses[name] = await self._crews.ask(name, "listen", name, address, life, serial)
+        self._lives[name] = life
+        self._lost.discard(name)
+        self._running.add(name)
+
+    async def _launch(self, name: str, peers: Iterable[str] = (), *, serial: int = 0) -> None:
+        peers = list(peers)
+        await self._crews.settle(name)
+        await self._crews.ask(name, "make_room", 1, len(peers))
+        await self._open(name, serial)
         self.graph.add_node(name)
         self.graph.add_edges_from((name, peer) for peer in peers)
-        self._reactor.begin_turn()
-        host.start()
-        await self._connect(self.graph.edges(name))
+        await self._crews.ask(name, "start_one", name)
+        await self._linker.connect(self.graph.edges(name))
 
-    async def _connect(self, edges: Iterable[tuple[str, str]]) -> None:
-        """Bring up the connections of some edges of the graph, a few at a time.
-
-        Raises NetworkError when one cannot be had. One that a protocol has ended again will do.
-        """
-        todo = [edge for edge in edges if self._is_wanted(*edge)]
-        patience = self._reactor.time + LINK_TIMEOUT
-        while todo:
-            turn = asyncio.Semaphore(DIALS_AT_ONCE)
-            failures = await asyncio.gather(*(self._dial(turn, *edge) for edge in todo))
-            await self._settled(todo, patience)
-            left = [(edge, why) for edge, why in zip(todo, failures, strict=True) if why]
-            todo = [edge for edge, _ in left if self._is_wanted(*edge)]
-            if todo and self._reactor.time > patience:
-                why = next(why for edge, why in left if edge == todo[0])
-                raise NetworkError(f"{todo[0][0]} cannot connect to {todo[0][1]}: {why}")
-            if todo:
-                await asyncio.sleep(DIAL_AGAIN)
-
-    async def _dial(self, turn: asyncio.Semaphore, a: str, b: str) -> str:
-        async with turn:
-            return await self._hosts[a].connected(self._hosts[b].address, b)
-
-    async def _settled(self, edges: list[tuple[str, str]], patience: float) -> None:
-        """Wait until both ends of all these edges think the same of their connection."""
-        while self._reactor.time < patience:
-            self._changed.clear()
-            edges = [(a, b) for a, b in edges if self._is_wanted(a, b) and self._is_half(a, b)]
-            if not edges:
-                return
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), 0.1)
-
-    def _is_half(self, a: str, b: str) -> bool:
-        return (b in self._hosts[a].links) != (a in self._hosts[b].links)
-
-    def _is_wanted(self, a: str, b: str) -> bool:
-        """Tell whether two nodes should be connected, and are not yet."""
-        one, two = self._hosts[a], self._hosts[b]
-        if not (one.open and two.open) or one.paused or two.paused:
+    def _can_meet(self, a: str, b: str) -> bool:
+        """Tell whether two nodes could be connected."""
+        if not {a, b} <= self._running or {a, b} & self._paused:
             return False
-        if self.weather.is_cut(a, b) or self.weather.is_cut(b, a):
-            return False
-        return b not in one.links or a not in two.links
+        return not (self.weather.is_cut(a, b) or self.weather.is_cut(b, a))
 
-    def _link_changed(self) -> None:
-        self._changed.set()
-        self._tell_progress()
-
-    def _tell_progress(self) -> None:
+    def _tell_progress(self, links: int) -> None:
         if self._progress is not None:
-            links = sum(len(host.links) for host in self._hosts.values()) // 2
             every = len(self.graph) + self.graph.number_of_edges()
-            self._progress(len(self._hosts) + links, every)
+            self._progress(len(self._addresses) + links, every)
 
-    def _node_failed(self, host: TcpHost, error: BaseException) -> None:
-        self._errors.append(error)
+    def _told(self, kind: str, *what: Any) -> None:
+        """Take what the crews say by themselves."""
+        if kind == "failed":
+            name, error = what
+            self._forget(name)
+            self._errors.append(error)
+        elif kind == "lost":
+            self._bury(*what)
+        else:
+            (error,) = what
+            error.add_note("this is a mistake in p2pkit itself: please report it")
+            self._errors.append(error)
         self._activity.set()
 
-    def _crashed_inside(self, error: BaseException) -> None:
-        error.add_note("this is a mistake in p2pkit itself: please report it")
-        self._errors.append(error)
-        self._activity.set()
+    def _bury(self, names: set[str], how: str) -> None:
+        """Take note that a process has ended, and its nodes with it."""
+        fallen = [name for name in self.names if name in names & self._running]
+        for name in fallen:
+            self._forget(name)
+            self._crews.note_crash(self._reactor.time, name, how)
+        self._lost |= names
+        which = f"{', '.join(fallen)} went down with it" if fallen else "no node was running there"
+        self._obituaries.append(f"{how}: {which}; net.restart brings a node back")
+
+    def _forget(self, name: str) -> None:
+        self._running.discard(name)
+        self._paused.discard(name)
 
     # Between the threads
 
-    def _up(self, node: Hashable) -> TcpHost:
+    def _up(self, node: Hashable) -> str:
         self._need_open()
-        host = self._hosts[self.name(node)]
-        if not host.alive:
-            raise NodeDown(f"{host.id} is down: net.restart({host.id!r}) starts it again")
-        return host
+        name = self.name(node)
+        if name not in self._running:
+            raise NodeDown(f"{name} is down: net.restart({name!r}) starts it again")
+        return name
 
     def _need_open(self) -> None:
         if self._closed:
@@ -398,26 +416,56 @@ class LocalNetwork(Network):
                 "this network is closed: it can be looked at, and plotted, but not act any more"
             )
 
-    def _do(self, function: Callable[..., T], *args: Any) -> T:
-        self._need_open()
-        return self._thread.do(function, *args)
+    def _ask(self, node: Hashable, what: str, *args: Any) -> Any:
+        """Ask the crew of a node that is up for something."""
+        name = self._up(node)
+        return self._await(self._crews.ask(name, what, name, *args))
 
     def _await(self, coroutine: Coroutine[Any, Any, T]) -> T:
         return self._thread.wait_for(coroutine)
 
     def _change_weather(self, change: Callable[[Weather], object]) -> None:
-        def on_loop() -> None:
-            change(self.weather)
-            for host in self._hosts.values():
-                host.weather_changed()
+        self._need_open()
+        if self.processes is not None:
+            change(self.weather)  # workers have weather of their own
+        self._await(self._crews.ask_all("change_weather", change))
 
-        self._do(on_loop)
+    def _collect(self) -> None:
+        """Bring the trace up to date; whoever reads it calls this."""
+        with self._collecting, suppress(LoopEnded):
+            self._await(self._crews.collect())
+
+    def _last_look(self, name: str) -> Any:
+        if self.processes is None:
+            return self._crews.look(name)
+        seen = self._final.get(name, NodeDown(f"{name} was gone when the network closed"))
+        if isinstance(seen, BaseException):
+            raise seen
+        return seen
+
+    def _serial_after(self, name: str) -> int:
+        """Return a number above those of all messages that a node has sent, if its process knows
+        no more."""
+        if name not in self._lost or self.trace.record == "counts":
+            return 0
+        seen = max((event.serial for event in self.trace.where(node=name)), default=0)
+        return (seen + UNSEEN) % MAX_SERIAL
 
     def _raise_errors(self) -> None:
-        """Raise what a node's own code has raised, the first of it."""
+        """Say which processes have died, and raise what a node's own code has raised, the first
+        of it."""
+        while self._obituaries:
+            warnings.warn(self._obituaries.pop(0), NetworkWarning, stacklevel=3)
         errors, self._errors = self._errors, []
         if not errors:
             return
         if len(errors) > 1:
             errors[0].add_note(f"{len(errors) - 1} more nodes failed like that, or otherwise")
         raise errors[0]
+
+
+def _check_processes(processes: int | None) -> None:
+    if processes is not None and not (isinstance(processes, int) and processes >= 1):
+        raise NetworkError(
+            f"processes={processes!r}: a number of worker processes, from 1, or None for this one"
+        )

@@ -33,6 +33,7 @@ from typing import Annotated, Any, Literal, NamedTuple, Self, dataclass_transfor
 
 import msgspec
 
+from p2pkit.bounds import TOO_DEEP, Decode, bounded
 from p2pkit.errors import MessageError, NotUnderstood
 
 MAX_BODY = 32 * 1024 * 1024
@@ -100,8 +101,8 @@ class Contact(Message):
 def encode(message: Message) -> bytes:
     """Turn a message into the bytes of a frame's body, after checking that it would arrive the same.
 
-    Raises MessageError when a field does not hold what its type says, or the body is above
-    MAX_BODY.
+    Raises MessageError when a field does not hold what its type says, the body is above MAX_BODY,
+    or there is more in it than a receiver takes (see bounds.py).
     """
     coder = codec(type(message))
     try:
@@ -110,6 +111,10 @@ def encode(message: Message) -> bytes:
             coder.decode(body)[1] == message
             and hash(message) is not None  # raises for sets and bytearrays: they can still change
         )
+    except NotUnderstood as error:  # it is too much, though all types are right
+        raise MessageError(f"this {coder.kind} holds {error}") from None
+    except RecursionError:
+        raise MessageError(f"this {coder.kind} holds {TOO_DEEP}, or something itself") from None
     except _MISFITS as error:
         raise _wrong_field(message, str(error)) from None
     if not same:
@@ -191,7 +196,10 @@ def _codec(cls: type) -> Codec:
         pair = tuple[Literal[cls.__name__], cls]  # type: ignore[name-defined, valid-type]
         name = cls.__name__
         start = f'["{name}",'.encode()
-        return Codec(name, start, msgspec.json.Decoder(pair).decode, _glance(cls), _quotes(cls))
+        decode: Decode = msgspec.json.Decoder(pair).decode
+        if not _is_simple(cls):
+            decode = bounded(decode, cls)
+        return Codec(name, start, decode, _glance(cls), _quotes(cls))
     except NameError as error:
         raise MessageError(
             f"{cls.__name__}: {error}: define that class before a message is sent"
@@ -221,10 +229,15 @@ def _quotes(cls: type[Message]) -> int:
         field.default is not MISSING or field.default_factory is not MISSING
         for field in fields(cls)  # type: ignore[arg-type]
     )
-    if has_defaults or not _AT_A_GLANCE.keys() >= set(hints.values()):
+    if has_defaults or not _is_simple(cls):
         return -1
     texts = [hint for hint in hints.values() if hint in (str, bytes)]
     return 2 * (1 + len(hints) + len(texts))
+
+
+def _is_simple(cls: type[Message]) -> bool:
+    hints = typing.get_type_hints(cls, localns={cls.__name__: cls})
+    return _AT_A_GLANCE.keys() >= set(hints.values())
 
 
 _AT_A_GLANCE = {

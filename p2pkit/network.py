@@ -24,6 +24,7 @@ from typing import Any, Self
 
 import networkx as nx
 
+from p2pkit.churn import Churn, Duration
 from p2pkit.errors import NetworkError
 from p2pkit.host import Watch
 from p2pkit.link import Link, Weather
@@ -141,6 +142,10 @@ class Network(ABC):
         """Tell whether a node is running (a paused one is)."""
 
     @abstractmethod
+    def is_paused(self, node: Hashable) -> bool:
+        """Tell whether a node is frozen by `pause`."""
+
+    @abstractmethod
     def overlay(self) -> "nx.Graph[str]":
         """Return the connections that there are now, between the nodes that are up."""
 
@@ -221,6 +226,24 @@ class Network(ABC):
             self._change_weather(
                 partial(Weather.shape, sender=pair[0], receiver=pair[1], link=link)
             )
+
+    def churn(
+        self,
+        session: Duration,
+        downtime: Duration,
+        *,
+        nodes: Iterable[Hashable] | Hashable | None = None,
+        crash: float = 0.5,
+    ) -> Churn:
+        """Let nodes come and go from now on, at random, until the `stop` of what is returned.
+
+        session, downtime: seconds that a node is up and that it is away: a number is the mean of
+        an exponential distribution, a function takes a `random.Random` and returns seconds. nodes:
+        which; without it, all that there are now. crash: the share of goings that are a `crash`, 0
+        to 1; the others are a `leave`. See `Churn`. Raises ValueError for a number out of its range.
+        """
+        names = self.names if nodes is None else map(self.name, self._group(nodes))
+        return Churn(self, session, downtime, names, crash)
 
     # The end
 

@@ -61,13 +61,26 @@ class Reactor:
 
         return cancel
 
-    def begin(self) -> None:
-        """Set the clock to 0. What is due already keeps its distance from now."""
-        passed = self.time
-        self.epoch += passed
+    def hold(self) -> None:
+        """Let nothing become due until `release`."""
+        self._ringing = True
+        if self._alarm is not None:
+            self._alarm.cancel()
+
+    def begin(self, epoch: float) -> None:
+        """Set the clock to 0 at a moment of `perf_counter`. What is due already keeps its distance
+        from now."""
+        passed = epoch - self.epoch
+        self.epoch = epoch
         self.now = 0.0
         for entry in self._queue:
             entry[0] -= passed
+
+    def release(self) -> None:
+        """Let things become due again, after `hold`."""
+        self._ringing = False
+        if self._queue:
+            self._set_alarm()
 
     def end_turn(self) -> None:
         """Write what was said in this turn."""

@@ -19,15 +19,24 @@ def copied(host: Any) -> Protocol:
     """Copy the node of a host. Raises ProtocolError for state that cannot be copied."""
     node: Protocol = host.node
     seen: Protocol = object.__new__(type(node))
-    memo: dict[int, Any] = {id(node): seen, id(host): ShowCase(host)}
     try:
-        seen.__dict__.update(copy.deepcopy(node.__dict__, memo))
+        seen.__dict__.update(copy.deepcopy(node.__dict__, {id(node): seen}))
     except (TypeError, RecursionError) as error:
         raise ProtocolError(
             f"the state of {host.id} cannot be copied to look at it ({error}): "
             "keep plain data in the attributes of a protocol"
         ) from None
     return seen
+
+
+def copied_result(method: str, result: Any) -> Any:
+    """Copy what a method of a node has returned. Raises ProtocolError if that cannot be."""
+    try:
+        return copy.deepcopy(result)
+    except (TypeError, RecursionError) as error:
+        raise ProtocolError(
+            f"what {method} returned cannot be copied ({error}): return plain data"
+        ) from None
 
 
 # `self.peers` is a view, and a node may have kept one among its attributes: views shall be copied too.

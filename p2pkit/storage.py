@@ -67,13 +67,17 @@ class DiskDrawer:
 
     def open(self, name: str, protocol: type[Protocol]) -> Disk:
         """Open the disk of a node."""
+        return Disk(SQLiteStore(self.directory() / file_name(name)), protocol.find_message)
+
+    def directory(self) -> Path:
+        """Return the directory of the files, which is made when it is first needed."""
         if self._directory is None:
             self._temporary = tempfile.TemporaryDirectory(
                 prefix="p2pkit-", ignore_cleanup_errors=True
             )
             self._directory = Path(self._temporary.name)
         self._directory.mkdir(parents=True, exist_ok=True)
-        return Disk(SQLiteStore(self._directory / file_name(name)), protocol.find_message)
+        return self._directory
 
     def has(self, name: str) -> bool:
         """Tell whether a node has a disk, from this life or one before."""

@@ -10,15 +10,14 @@ import secrets
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
-from random import Random
 from typing import Any
 
 from p2pkit.address import split
 from p2pkit.connection import Connection, Dial, Stage
-from p2pkit.contacts import Contacts, Letter
+from p2pkit.contacts import GUEST_IDLE, Contacts, Letter
 from p2pkit.disk import Disk
-from p2pkit.errors import NetworkError
-from p2pkit.framing import MAX_SERIAL, frame
+from p2pkit.errors import NetworkError, harmless
+from p2pkit.framing import MAX_FRAME, MAX_SERIAL, frame
 from p2pkit.greeting import TAKEN, Greeter, reason_of
 from p2pkit.host import BaseHost, Watch, whom
 from p2pkit.link import Lane, Link, Weather
@@ -34,8 +33,9 @@ PEER_TIMEOUT = 5.0
 """Seconds without a sign of life after which a peer is given up: longer than a busy laptop's
 hiccups."""
 
-MAX_UNREAD = 128 * 1024 * 1024
-"""Bytes of unfinished frames that a node keeps for all its peers together: four of the largest."""
+MAX_UNREAD = 5 * MAX_FRAME
+"""Bytes of memory for what comes in, of all connections of a node together: four of the largest
+frames, and room for the rest."""
 
 LEAVE_TIMEOUT = 1.0
 """Seconds that a leaving node waits until what it said is delivered, and the others have hung
@@ -59,10 +59,9 @@ class Surroundings:
     open_disk: Callable[[str, type[Protocol]], Disk] | None = None
     has_disk: Callable[[str], bool] = lambda _: False
     pool: Callable[[], Executor] | None = None
-    failed: Callable[["TcpHost", BaseException], None] = (
+    failed: Callable[["TcpHost", BaseException], object] = (
         _nothing  # a protocol's own code has raised
     )
-    changed: Callable[[], None] = _nothing  # a connection came up, went down, or could not be had
 
 
 class TcpHost(BaseHost):
@@ -77,9 +76,12 @@ class TcpHost(BaseHost):
         around: Surroundings,
         *,
         watch: Watch | None = None,
+        life: int = 1,
         serial: int = 0,
     ) -> None:
-        super().__init__(protocol, id, reactor, trace, seed=around.seed, watch=watch, serial=serial)
+        super().__init__(
+            protocol, id, reactor, trace, seed=around.seed, watch=watch, life=life, serial=serial
+        )
         self.reactor = reactor
         self.around = around
         self.network = around.network
@@ -92,6 +94,7 @@ class TcpHost(BaseHost):
         self.deaf = False  # it reads nothing, of its own will
         self.links: dict[str, Connection] = {}  # to peers, by id
         self.connections: set[Connection] = set()  # all of them
+        self._unread = 0  # bytes of their readers' memory
         self.greeter = Greeter(self, lambda dial: Connection(self, dial))
         self._contacts = Contacts(
             lambda dial: self.greeter.dial(dial, trusted=False), self._post, self._drop
@@ -99,7 +102,7 @@ class TcpHost(BaseHost):
         self._server: asyncio.Server | None = None
         self._hung_up = asyncio.Event()  # a connection has ended
         self._disk: Disk | None = None
-        self._link_dice = Random(f"{around.seed} {id} links")
+        self._link_dice = self.dice("links")
         self._cancel_beat: Callable[[], object] = _nothing
 
     # Coming and going
@@ -235,7 +238,7 @@ class TcpHost(BaseHost):
 
     def dial(self, address: str, expected: str | None, *, trusted: bool = False) -> None:
         """Connect to whoever listens at an address, unless it is a peer already."""
-        if address not in self.peers.values() and (expected is None or expected not in self.links):
+        if not self._is_linked(address, expected):
             self.greeter.dial(Dial(address, expected, "peer"), trusted=trusted)
 
     async def connected(self, address: str, expected: str | None = None) -> str:
@@ -243,9 +246,16 @@ class TcpHost(BaseHost):
 
         Return "" when a connection was made, TAKEN when there is one, or why there is none.
         """
-        if address in self.peers.values() or expected in self.links:
+        if self._is_linked(address, expected):
             return TAKEN
         return await self.greeter.dial(Dial(address, expected, "peer"), trusted=True)
+
+    def _is_linked(self, address: str, expected: str | None) -> bool:
+        """Tell whether a dial is needless. The address that a peer claims is no proof, only the one
+        that it was reached at."""
+        if expected is not None:
+            return expected in self.links
+        return any(c.dial is not None and c.dial.address == address for c in self.links.values())
 
     def hang_up(self, peer: str) -> None:
         connection = self.links.pop(peer, None)
@@ -312,6 +322,21 @@ class TcpHost(BaseHost):
         self.record("drop", connection.id, reason="slow reader: more waits for it than may wait")
         connection.reset("slow reader")
 
+    def resized(self, change: int) -> None:
+        """The connections take more memory, or less. Some is free when nothing waits in it; then
+        whoever takes most goes."""
+        self._unread += change
+        if change <= 0 or self._unread <= MAX_UNREAD:
+            return
+        for connection in self.connections:
+            connection.shrink()
+        if self._unread > MAX_UNREAD:
+            worst = max(self.connections, key=lambda connection: connection.room)
+            self.offended(
+                worst, "too large", f"more than {MAX_UNREAD:,} bytes of unfinished messages"
+            )
+            worst.forget()
+
     def closed(self, connection: Connection, why: str) -> None:
         self.connections.discard(connection)
         self._hung_up.set()
@@ -330,7 +355,6 @@ class TcpHost(BaseHost):
             self.links[connection.id] = connection
             if self.alive:
                 self.peer_up(connection.id, connection.address)
-            self.around.changed()
         elif connection.dial is not None:
             self._contacts.ready(connection, self.now)
 
@@ -339,12 +363,12 @@ class TcpHost(BaseHost):
         return self.around.weather.is_cut(self.id, id) or self.around.weather.is_cut(id, self.id)
 
     def dial_failed(self, dial: Dial, why: str) -> None:
-        self.record("unreachable", dial.expected, reason=f"{dial.address}: {why}")
+        name = dial.expected and harmless(dial.expected)  # a stranger may have named them
+        self.record("unreachable", name, reason=f"{harmless(dial.address)}: {harmless(why)}")
         if dial.purpose == "contact":
             self._contacts.failed(dial.expected or "", why)
         elif self.alive:
             self.run(self.node.on_unreachable, dial.address)
-        self.around.changed()
 
     # How messages travel
 
@@ -413,7 +437,6 @@ class TcpHost(BaseHost):
             del self.links[connection.id]
             if self.alive:
                 self.peer_down(connection.id, why)
-            self.around.changed()
 
     def _beat(self) -> None:
         """Once every HEARTBEAT: say that we live, and notice who does not.
@@ -431,11 +454,9 @@ class TcpHost(BaseHost):
                     connection.resume_writing()
                 if connection.silent * HEARTBEAT > PEER_TIMEOUT:
                     connection.reset(f"silent for {PEER_TIMEOUT:.0f} s")
-        if sum(connection.reader.capacity for connection in self.connections) > MAX_UNREAD:
-            worst = max(self.connections, key=lambda connection: connection.reader.capacity)
-            self.offended(
-                worst, "too large", f"more than {MAX_UNREAD:,} bytes of unfinished messages"
-            )
+                is_guest = connection.dial is None and connection.purpose == "contact"
+                if is_guest and self.now - connection.heard > GUEST_IDLE:
+                    connection.close("idle")
         self._contacts.close_idle(self.now)
 
     def _worked(self, future: Future[Any], then: Callable[[Any], None]) -> None:

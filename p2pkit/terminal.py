@@ -23,7 +23,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import TYPE_CHECKING, TextIO
 
 from p2pkit.errors import P2PKitError
@@ -67,7 +67,7 @@ def say_error(text: str) -> None:
 
 def explain(error: BaseException) -> str:
     """Return the student's lines of a traceback, the error itself, and its notes."""
-    lines = ["In your code:\n"] if (places := _students(error.__traceback__)) else []
+    lines = ["In your code:\n"] if (places := _students(error)) else []
     lines += places.format() + traceback.format_exception_only(error)
     return "".join(lines).rstrip()
 
@@ -76,7 +76,7 @@ def concerns_student(error: BaseException) -> bool:
     """Tell whether the error came out of code that is neither ours nor Python's."""
     if isinstance(error, SyntaxError):
         return _is_students(error.filename or "")
-    return bool(_students(error.__traceback__))
+    return bool(_students(error))
 
 
 def printable(text: str) -> str:
@@ -189,6 +189,7 @@ def _is_students(filename: str) -> bool:
     return not os.path.abspath(filename).startswith(_NOT_STUDENTS)  # noqa: PTH100
 
 
-def _students(trace: TracebackType | None) -> traceback.StackSummary:
-    places = [place for place in traceback.extract_tb(trace) if _is_students(place.filename)]
-    return traceback.StackSummary.from_list(places)
+def _students(error: BaseException) -> traceback.StackSummary:
+    """Return the student's places of a traceback, and of where it came from in a worker."""
+    places = [*getattr(error.__cause__, "places", ()), *traceback.extract_tb(error.__traceback__)]
+    return traceback.StackSummary.from_list([one for one in places if _is_students(one.filename)])

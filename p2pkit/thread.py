@@ -5,6 +5,7 @@ that does not.
 """
 
 import asyncio
+import errno
 import selectors
 import sys
 import threading
@@ -25,6 +26,7 @@ STUCK = 30.0
 T = TypeVar("T")
 
 _ENDED = "it has stopped, and does nothing any more"
+_NO_MORE_SOCKETS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _OURS = str(Path(__file__).parent)
 _ASYNCIO = str(Path(asyncio.__file__).parent)
 
@@ -68,7 +70,11 @@ class LoopThread:
 
     def wait_for(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine on the loop, and return what it returns."""
-        self._check_thread()
+        try:
+            self._check_thread()
+        except NetworkError:
+            coroutine.close()
+            raise
         with self._gate:
             if self._ending:
                 coroutine.close()
@@ -119,13 +125,10 @@ class LoopThread:
             except FutureTimeout:
                 if answer.done():
                     raise
-                if (where := self._stuck_in()) is not None:
-                    raise NetworkError(
-                        f"the nodes have not reacted for {STUCK:.0f} s: one of them is busy at {where}. "
-                        "A handler must return soon; use self.work for what takes long"
-                    ) from None
+                if (where := self.stuck_in()) is not None:
+                    raise NetworkError(stuck(where)) from None
 
-    def _stuck_in(self) -> str | None:
+    def stuck_in(self) -> str | None:
         """Return the line of somebody else's code that the loop's thread is in."""
         frame = sys._current_frames().get(self._thread.ident or 0)
         begun = False  # the first frames are those of threading
@@ -148,7 +151,18 @@ class LoopThread:
     def _unexpected(
         self, context: dict[str, Any], crashed: Callable[[BaseException], None]
     ) -> None:
-        crashed(context.get("exception") or RuntimeError(context["message"]))
+        error = context.get("exception") or RuntimeError(context["message"])
+        if getattr(error, "errno", None) in _NO_MORE_SOCKETS:
+            return  # more strangers came than this system allows: asyncio lets them wait a second
+        crashed(error)
+
+
+def stuck(where: str) -> str:
+    """Say that nodes do not react because a handler does not return."""
+    return (
+        f"the nodes have not reacted for {STUCK:.0f} s: one of them is busy at {where}. "
+        "A handler must return soon; use self.work for what takes long"
+    )
 
 
 async def _wind_up() -> None:

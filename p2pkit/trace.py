@@ -21,7 +21,7 @@ fields], a log's text, a state.
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from math import inf
 from typing import Any, Literal, NamedTuple
@@ -77,6 +77,16 @@ Record = Literal["all", "counts"]
 Key = tuple[str, str | None, str | None, str]
 """What events are counted by: kind, message, reason, node."""
 
+Row = tuple[Any, ...]
+"""An event as it is kept: a plain tuple of the fields of `Event`."""
+
+Tallies = dict[Key, list[int]]
+"""Number and bytes of events that were only counted."""
+
+
+def _nothing() -> None:
+    pass
+
 
 class Event(NamedTuple):
     """One thing that happened."""
@@ -128,9 +138,10 @@ class Trace:
         self.most = 0 if record == "counts" else most
         self._room = inf if self.most is None else self.most * DATA_BYTES
         self._is_open = self.most != 0
-        self._events: list[tuple[Any, ...]] = []
-        self._tallies: dict[Key, list[int]] = {}  # number and bytes of the events not kept
-        self.drops: Counter[str] = Counter()  # by reason, always up to date
+        self.catch_up: Callable[[], object] = _nothing  # called before anybody reads
+        self._events: list[Row] = []
+        self._tallies: Tallies = {}  # of the events not kept
+        self._drops: Counter[str] = Counter()
 
     def add(
         self,
@@ -158,32 +169,69 @@ class Trace:
             tally[0] += 1
             tally[1] += size
         if kind == "drop" and reason:
-            self.drops[reason.partition(":")[0]] += 1
+            self._drops[reason.partition(":")[0]] += 1
+
+    # A trace whose events come from several processes: each has a part, and hands it over
+
+    def take(self) -> tuple[list[Row], Tallies]:
+        """Hand over what was recorded since the last time, and forget it."""
+        taken = self._events, self._tallies
+        self._events, self._tallies = [], {}
+        self._room = inf if self.most is None else self.most * DATA_BYTES
+        self._is_open = self.most != 0
+        return taken
+
+    def absorb(self, events: Iterable[Row], tallies: Tallies) -> None:
+        """Add what another trace has handed over."""
+        for event in events:
+            self.add(*event)
+        for key, (number, size) in tallies.items():
+            self._is_open = False  # some events are missing: those after them are no sequence
+            tally = self._tallies.setdefault(key, [0, 0])
+            tally[0] += number
+            tally[1] += size
+            if key[0] == "drop" and key[2]:
+                self._drops[key[2]] += number
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no more events are kept."""
+        return not self._is_open
+
+    def count_only(self) -> None:
+        """Keep no more events from here on."""
+        self.most = 0
+        self._is_open = False
 
     # Reading
 
     def __iter__(self) -> Iterator[Event]:
         self._need_events("iterating over a trace")
+        self.catch_up()
         return map(Event._make, islice(self._events, len(self._events)))
 
     def since(self, number: int) -> Iterator[Event]:
         """Iterate over the events after the first `number` ones: over what is new to a reader who
         has seen those."""
         self._need_events("trace.since")
+        self.catch_up()
         return map(Event._make, self._events[number:])
 
     def __len__(self) -> int:
         """Return the number of events, recorded or only counted."""
+        self.catch_up()
         return len(self._events) + sum(number for number, _ in self._tallies.values())
 
     @property
     def kept(self) -> int:
         """The number of events that were kept."""
+        self.catch_up()
         return len(self._events)
 
     @property
     def is_complete(self) -> bool:
         """Whether every event was kept."""
+        self.catch_up()
         return not self._tallies and self.record == "all"
 
     def where(
@@ -232,8 +280,15 @@ class Trace:
             if all(want is None or want == have for want, have in zip(wanted, key, strict=True))
         )
 
+    @property
+    def drops(self) -> Counter[str]:
+        """How many drops there were, by their reason."""
+        self.catch_up()
+        return self._drops
+
     def counts(self) -> Counter[Key]:
         """Return how many events there were by (kind, message, reason, node)."""
+        self.catch_up()
         counted = Counter({key: number for key, (number, _) in self._tallies.items()})
         for event in map(Event._make, islice(self._events, len(self._events))):
             reason = event.reason and event.reason.partition(":")[0]
@@ -242,6 +297,7 @@ class Trace:
 
     def size(self, kind: str = "send") -> int:
         """Return the sum of the sizes of all messages of a kind of event, in bytes."""
+        self.catch_up()
         events = islice(self._events, len(self._events))
         kept = sum(int(event[5]) for event in events if event[1] == kind)
         return kept + sum(size for key, (_, size) in self._tallies.items() if key[0] == kind)

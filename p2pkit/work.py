@@ -5,16 +5,25 @@ because it can take functions defined in a notebook and needs no `if __name__ ==
 student's script.
 """
 
+import multiprocessing
+import os
+import threading
 from concurrent.futures import Executor
+from multiprocessing.connection import Connection
 
 from p2pkit.errors import NetworkError
 
 
 class Pool:
-    """Processes that are started when the first piece of work comes, and end with the network."""
+    """Processes that are started when the first piece of work comes, and end with the network.
 
-    def __init__(self) -> None:
+    cores: how many of them, or None for one for each core of this machine.
+    """
+
+    def __init__(self, cores: int | None = None) -> None:
+        self._cores = cores
         self._executor: Executor | None = None
+        self._lifeline: tuple[Connection, Connection] | None = None
 
     def executor(self) -> Executor:
         """Return the pool. Raises NetworkError when the package that runs it is missing."""
@@ -25,10 +34,27 @@ class Pool:
                 raise NetworkError(
                     'self.work needs one more package: pip install "p2pkit[processes]"'
                 ) from None
-            self._executor = ProcessPoolExecutor(timeout=60)
+            self._lifeline = multiprocessing.Pipe(duplex=False)
+            self._executor = ProcessPoolExecutor(
+                self._cores, timeout=60, initializer=hold_on, initargs=(self._lifeline[0],)
+            )
         return self._executor
 
     def close(self) -> None:
         """End the processes, whatever they are doing."""
         if self._executor is not None:
             self._executor.shutdown(wait=True, kill_workers=True)  # type: ignore[call-arg]
+            self._executor = None
+        for end in self._lifeline or ():
+            end.close()
+
+
+def hold_on(lifeline: Connection) -> None:
+    """End this process, whatever it is doing, when the one that holds the other end has ended: a
+    kill -9 leaves it no time to say so."""
+
+    def wait() -> None:
+        lifeline.poll(None)  # nothing is ever sent: it returns when the other end is gone
+        os._exit(1)
+
+    threading.Thread(target=wait, name="lifeline", daemon=True).start()

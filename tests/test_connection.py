@@ -2,11 +2,12 @@
 
 import socket
 import time
+import tracemalloc
 from contextlib import ExitStack
 
 import networkx as nx
 import pytest
-from tools import PATIENCE, Stranger, eventually, stays
+from tools import PATIENCE, Stranger, eventually, hosts, stays
 
 from p2pkit import LocalNetwork, Message, Protocol, connection, on
 from p2pkit.connection import Hello
@@ -78,7 +79,7 @@ def guest(net):
 
 
 def of_guest(net):
-    return net._hosts["n0"].links["x"]
+    return hosts(net)["n0"].links["x"]
 
 
 def test_all_that_is_said_in_a_turn_is_written_at_once(net, guest, monkeypatch):
@@ -136,6 +137,21 @@ def test_a_peer_that_reads_too_slowly_is_hung_up_on_and_nobody_else(net, guest, 
     assert guest.is_hung_up_on()
 
 
+def test_what_waits_for_a_peer_that_does_not_read_takes_no_more_memory_than_may_wait(net, guest):
+    line = of_guest(net)
+    tracemalloc.start()
+    try:
+        net.call("n0", "say", "x", 300, 1000)  # 300 MB
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert connection.MAX_UNSENT * 0.9 < peak < connection.MAX_UNSENT * 1.5
+    assert line.transport.get_write_buffer_size() == 0
+    assert net.run(until=lambda: net["n0"].gone == ["x"], within=PATIENCE)
+    assert net.trace.count(kind="drop", reason="slow reader") == 1
+    assert guest.is_hung_up_on()
+
+
 def test_a_peer_that_asks_and_does_not_read_is_read_no_further(net, guest, monkeypatch):
     monkeypatch.setattr(connection, "MAX_UNSENT", 200_000_000)
     line = of_guest(net)
@@ -172,12 +188,12 @@ def test_a_paused_node_reads_nothing_even_when_its_peer_begins_to(net, guest):
 def test_two_who_both_wait_for_the_other_to_read_go_on():
     with LocalNetwork(Talker, nx.path_graph(2), record="counts") as net:
         for name in net.names:
-            for line in net._hosts[name].connections:
+            for line in hosts(net)[name].connections:
                 line.transport.set_write_buffer_limits(high=100_000)
         net._thread.do(
             lambda: [
                 host.call("say", other, 100, 100)
-                for host, other in zip(net._hosts.values(), ("n1", "n0"), strict=True)
+                for host, other in zip(hosts(net).values(), ("n1", "n0"), strict=True)
             ]
         )
         assert net.run(until=lambda: all(node.words == 100 for node in net), within=PATIENCE)

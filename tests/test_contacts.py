@@ -15,7 +15,7 @@ class Line:
 
     def __init__(self, id="bob"):
         self.id = id
-        self.used = False
+        self.heard = 0.0
         self.closed = None
 
     def close(self, reason):
@@ -113,7 +113,7 @@ def test_using_a_connection_keeps_it_whichever_way(desk):
     desk.send(2, now=CONTACT_IDLE - 1)
     desk.contacts.close_idle(CONTACT_IDLE + 1)
     assert line.closed is None
-    line.used = True  # something has come in
+    line.heard = 2 * CONTACT_IDLE  # something has come in
     desk.contacts.close_idle(2 * CONTACT_IDLE + 1)
     assert line.closed is None
     desk.contacts.close_idle(4 * CONTACT_IDLE)

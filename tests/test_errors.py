@@ -37,6 +37,25 @@ def test_every_error_says_what_it_is_for(cls):
     assert str(cls("a sentence")) == "a sentence"
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a sentence", "a sentence"),
+        ("", ""),
+        ("ünïcödé ✓ and 'quotes'", "ünïcödé ✓ and 'quotes'"),
+        ("\x1b[2J\r\n\0", r"\x1b[2J\r\n\x00"),
+        ("\u202egnihtemos", r"\u202egnihtemos"),
+        ("\ud800", r"\ud800"),
+        ("x" * 200, "x" * 200),
+        ("x" * 201, "x" * 199 + "…"),
+        ("\0" * 201, r"\x00" * 49 + r"\x0" + "…"),
+    ],
+)
+def test_strangers_sentences_are_shown_on_a_line_or_two_and_do_nothing(text, shown):
+    assert errors.harmless(text) == shown
+    assert str(errors.NotUnderstood(text)) == shown
+
+
 def test_mine_and_yours_are_kept_apart():
     strangers = {cls for cls in CLASSES if issubclass(cls, errors.StrangerError)}
     assert {cls.__name__ for cls in strangers} == {

@@ -3,9 +3,11 @@
 import struct
 
 import pytest
+from fuzz.rules import read_alike
 from hypothesis import given
 from hypothesis import strategies as some
 
+from p2pkit import framing
 from p2pkit.errors import FrameError
 from p2pkit.framing import (
     HEARTBEAT_FRAME,
@@ -63,6 +65,24 @@ def test_bytes_written_into_the_buffer_are_the_same_as_bytes_fed(parts, most):
         found += reader.received(taken)
         data = data[taken:]
     assert found == parts
+
+
+damages = some.lists(
+    some.tuples(some.floats(0, 1), some.integers(0, 5), some.binary(max_size=5)), max_size=3
+)
+
+
+@given(
+    some.lists(frames, max_size=8).map(written) | some.binary(max_size=200),
+    damages,
+    some.lists(some.integers(0, 40), max_size=12),
+    some.sampled_from([10, 40, MAX_FRAME]),
+)
+def test_whatever_comes_in_whatever_pieces_is_read_alike(stream, damages, lengths, limit):
+    for where, length, scrap in damages:
+        at = int(where * len(stream))
+        stream = stream[:at] + scrap + stream[at + length :]
+    read_alike(stream, lengths, limit)
 
 
 def test_a_header_is_three_big_endian_numbers():
@@ -143,6 +163,25 @@ def test_a_claim_costs_no_memory():
     reader = FrameReader()
     reader.feed(struct.pack(">III", MAX_FRAME, 1, 0) + b"x" * 100)
     assert reader.capacity == SMALL_BUFFER
+
+
+def test_a_large_frame_that_dribbles_is_not_looked_at_each_time(monkeypatch):
+    looks = []
+    unpack = framing._unpack_header
+    monkeypatch.setattr(framing, "_unpack_header", lambda *at: looks.append(at) or unpack(*at))
+    reader = FrameReader()
+    data = frame(b"x" * 5000, 1)
+    found = [one for piece in pieces(HEARTBEAT_FRAME + data * 3, [1]) for one in reader.feed(piece)]
+    assert [len(body) for _, _, body in found] == [0, 5000, 5000, 5000]
+    assert len(looks) == 1 + 2 * 3  # when a header is there, and when its frame is
+
+
+def test_the_memory_for_a_large_frame_is_no_more_than_it_needs():
+    reader = FrameReader()
+    data = frame(bytes(MAX_FRAME), 1)
+    reader.feed(data[:-1])
+    assert reader.capacity == len(data)
+    assert len(reader.feed(data[-1:] + HEARTBEAT_FRAME)) == 2
 
 
 @pytest.mark.parametrize("size", [10_000, LARGE_BUFFER, 3_000_000])

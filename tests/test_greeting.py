@@ -6,9 +6,9 @@ from contextlib import ExitStack
 
 import networkx as nx
 import pytest
-from tools import PATIENCE, Stranger, eventually, free_port, stays
+from tools import PATIENCE, Stranger, eventually, free_port, hosts, stays, takes_less_than
 
-from p2pkit import LocalNetwork, Message, Protocol, greeting, on
+from p2pkit import LocalNetwork, Message, Protocol, greeting, on, tcp
 from p2pkit.connection import MAX_HELLO, Hello, Refusal
 from p2pkit.errors import NetworkError
 from p2pkit.framing import HEARTBEAT_FRAME, frame
@@ -201,9 +201,23 @@ def test_a_hello_that_is_not_welcome_is_refused_in_words(net, hello, reason):
 def test_a_newcomer_never_takes_the_place_of_somebody_who_is_there(net):
     with visit(net) as stranger:
         stranger.hello("test", id="n1")
-        assert answer(stranger) == Refusal("already connected")
+        assert answer(stranger) == Refusal("another n1 is connected already")
         assert stranger.is_hung_up_on()
+    assert refused(net) == ["refused: another n1 is connected already"]
     assert net["n0"].seen == ["+n1"]
+
+
+def test_somebody_who_is_connected_and_comes_again_is_told_so(net):
+    with visit(net) as stranger:
+        stranger.hello("test", id="x", incarnation=7)
+        answer(stranger)
+        with visit(net) as again:
+            again.hello("test", id="x", incarnation=7)
+            assert answer(again).reason == greeting.TAKEN
+            assert again.is_hung_up_on()
+        stranger.say(Word("still here"), serial=1)
+        assert net.run(until=lambda: net["n0"].words, within=PATIENCE)
+    assert refused(net) == []
 
 
 def test_whoever_is_welcome_is_told_who_answers_and_is_a_peer(net):
@@ -269,6 +283,21 @@ def test_a_contact_is_no_peer_and_may_speak(net):
         assert net["n0"].words == [("x", "a question")]
         assert "x" not in net["n0"].peers
     assert net["n0"].seen == ["+n1"]
+
+
+def test_a_contact_that_says_no_more_is_hung_up_on(net, impatient, monkeypatch):
+    monkeypatch.setattr(tcp, "GUEST_IDLE", 0.3)
+    with visit(net) as contact, visit(net) as peer:
+        contact.hello("test", id="x", purpose="contact")
+        peer.hello("test", id="y")
+        answer(peer)
+        end = time.monotonic() + PATIENCE
+        while len(hosts(net)["n0"].connections) > 2:
+            assert time.monotonic() < end
+            contact.send(HEARTBEAT_FRAME)  # it lives, and that is not enough
+            peer.send(HEARTBEAT_FRAME)
+            net.run(0.02)
+        assert set(net["n0"].peers) == {"n1", "y"}
 
 
 # Garbage after the hello
@@ -414,6 +443,94 @@ def test_closing_a_network_gives_up_its_dials(crowd):
         assert other.is_hung_up_on()
 
 
+@pytest.mark.parametrize("why", [greeting.TAKEN, greeting.CROSSING])
+def test_whoever_says_that_we_are_connected_and_is_not_is_not_believed(crowd, monkeypatch, why):
+    monkeypatch.setattr(greeting, "DIAL_TIMEOUT", 0.2)
+    net, server, address = crowd
+    net.call("n0", "dial", address)
+    with accept(server) as other:
+        answer(other)
+        other.say(Refusal(why, "x", 7))
+        assert net.run(until=lambda: net["n0"].unreachable == [address], within=PATIENCE)
+    assert unreachable(net) == [f"{address}: refused: {why}"]
+
+
+def test_dialling_a_peer_by_another_name_of_its_machine_is_no_failure(net):
+    with takes_less_than(2):
+        for one, other in (("n0", "n1"), ("n1", "n0")):
+            address = net.call(other, "me").address.replace("127.0.0.1", "localhost")
+            assert net.dial(one, address) is None
+    assert net["n0"].unreachable == net["n1"].unreachable == []
+    assert net["n0"].seen == ["+n1"]
+
+
+def test_a_refusal_that_only_ends_like_a_known_one_is_a_failure_at_once(crowd):
+    net, server, address = crowd
+    net.call("n0", "dial", address)
+    with accept(server) as other:
+        answer(other)
+        other.say(Refusal("no, you are already connected"))
+        assert net.run(until=lambda: net["n0"].unreachable == [address], within=1)
+
+
+def test_whoever_claims_anothers_address_does_not_keep_us_from_dialling_it(crowd):
+    net, server, address = crowd
+    with visit(net) as liar:
+        liar.hello("test", id="x", address=address)
+        answer(liar)
+        assert net.run(until=lambda: "x" in net["n0"].peers, within=PATIENCE)
+        net.call("n0", "dial", address)
+        with accept(server) as other:
+            answer(other)
+            other.hello("test", id="y", address=address)
+            other.send(HEARTBEAT_FRAME)
+            assert net.run(until=lambda: set(net["n0"].peers) == {"x", "y"}, within=PATIENCE)
+
+
+def test_whoever_claims_an_address_while_we_dial_it_does_not_end_that(crowd):
+    net, server, address = crowd
+    net.call("n0", "dial", address)
+    with accept(server) as other:
+        answer(other)
+        with visit(net) as liar:
+            liar.hello("test", id="a", address=address)
+            answer(liar)
+            liar.send(HEARTBEAT_FRAME)
+            assert net.run(until=lambda: "a" in net["n0"].peers, within=PATIENCE)
+    assert net.run(until=lambda: net["n0"].unreachable == [address], within=PATIENCE)
+
+
+def test_whoever_answers_a_dial_by_the_name_of_a_peer_is_not_that_peer(crowd):
+    net, server, address = crowd
+    with visit(net) as peer:
+        peer.hello("test", id="x", incarnation=7)
+        answer(peer)
+        assert net.run(until=lambda: "x" in net["n0"].peers, within=PATIENCE)
+        net.call("n0", "dial", address)
+        with accept(server) as other:
+            answer(other)
+            other.hello("test", id="x", incarnation=8)
+            assert answer(other) == Refusal("another x is connected already")
+        assert net.run(until=lambda: net["n0"].unreachable == [address], within=PATIENCE)
+        net.call("n0", "dial", address)
+        with accept(server) as again:  # this time it is, at another address of its own
+            answer(again)
+            again.hello("test", id="x", incarnation=7)
+            assert answer(again).reason == greeting.TAKEN
+    assert net["n0"].unreachable == [address]
+
+
+def test_strangers_words_reach_the_trace_in_one_line(crowd):
+    net, server, address = crowd
+    net.call("n0", "dial", address, "\x1b[2J" * 1000 + ":80")
+    with accept(server) as other:
+        answer(other)
+        other.say(Refusal("\x1b[2J\r\n" * 100))
+        assert net.run(until=lambda: len(net["n0"].unreachable) == 2, within=PATIENCE)
+    assert any(rf"{address}: refused: \x1b[2J\r\n" in reason for reason in unreachable(net))
+    assert all(reason.isprintable() and len(reason) < 450 for reason in unreachable(net))
+
+
 def test_crossing_with_somebody_who_never_comes_ends(crowd, monkeypatch):
     """The smaller id says that it dials by itself, and does not: that is not waited for for ever."""
     monkeypatch.setattr(greeting, "DIAL_TIMEOUT", 0.3)
@@ -431,7 +548,7 @@ def test_an_old_crossing_does_not_end_a_new_dial(crowd, monkeypatch):
     net.call("n0", "dial", address)
     with accept(server) as refuser, visit(net) as caller:
         answer(refuser)
-        refuser.say(Refusal(greeting.CROSSING))
+        refuser.say(Refusal(greeting.CROSSING, "a", 1))
         caller.hello("test", id="a", address=address)
         answer(caller)
         caller.send(HEARTBEAT_FRAME)
@@ -452,7 +569,7 @@ def test_an_old_crossing_does_not_end_a_new_dial(crowd, monkeypatch):
 
 def dial_at_once(one, two, times=1):
     """Let two nodes of two networks dial each other in the same moment."""
-    a, b = (next(iter(net._hosts.values())) for net in (one, two))
+    a, b = (next(iter(hosts(net).values())) for net in (one, two))
     for _ in range(times):
         one._thread.soon(a.connect, b.contact)
         two._thread.soon(b.connect, a.contact)
@@ -466,7 +583,7 @@ def test_two_who_dial_each_other_end_with_one_connection_the_smaller_ids(round):
     ):
         dial_at_once(one, two, times=1 + round % 2)
         eventually(lambda: "c" in one["b"].peers and "b" in two["c"].peers)
-        here, there = one._hosts["b"], two._hosts["c"]
+        here, there = hosts(one)["b"], hosts(two)["c"]
         eventually(lambda: len(here.connections) == len(there.connections) == 2)
         if (
             here.links["c"].dial is None

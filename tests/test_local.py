@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import networkx as nx
 import pytest
-from tools import PATIENCE, eventually, free_port, on_thread, stays, takes_less_than
+from tools import PATIENCE, eventually, free_port, hosts, on_thread, stays, takes_less_than
 
 from p2pkit import Contact, Link, LocalNetwork, Message, Protocol, on, plot, tcp
 from p2pkit import contacts as contacts_module
@@ -1637,7 +1637,7 @@ def test_a_message_to_a_contact_dials_it_and_keeps_it_out_of_the_peers():
         assert not net["n1"].peers
         assert net["n1"].seen == ["start"]
         assert net.overlay().number_of_edges() == 0
-        assert len(net._hosts["n0"].connections) == 1
+        assert len(hosts(net)["n0"].connections) == 1
 
 
 def test_a_contact_can_be_asked():
@@ -1651,7 +1651,7 @@ def test_a_contact_that_is_a_peer_is_spoken_to_as_a_peer():
     with pair() as net:
         net.call("n0", "say", net.call("n1", "me"), 1)
         run_until(net, lambda: net["n1"].notes)
-        assert len(net._hosts["n0"].connections) == 1
+        assert len(hosts(net)["n0"].connections) == 1
 
 
 def test_a_contact_that_cannot_be_reached_is_recorded():
@@ -1680,11 +1680,11 @@ def test_an_idle_connection_to_a_contact_is_closed_and_made_again(impatient, mon
     monkeypatch.setattr(contacts_module, "CONTACT_IDLE", 0.2)
     with LocalNetwork(Diary, nx.empty_graph(2)) as net:
         other = net.call("n1", "me")
-        hosts = net._hosts.values()
+        both = hosts(net).values()
         net.call("n0", "say", other, 1)
         run_until(net, lambda: net["n1"].notes)
-        assert all(host.connections for host in hosts)
-        run_until(net, lambda: not any(host.connections for host in hosts))
+        assert all(host.connections for host in both)
+        run_until(net, lambda: not any(host.connections for host in both))
         net.call("n0", "say", other, 2)
         run_until(net, lambda: len(net["n1"].notes) == 2)
         assert not drops(net)
@@ -1697,11 +1697,11 @@ def test_a_contact_that_is_spoken_to_stays(impatient, monkeypatch):
         other = net.call("n1", "me")
         net.call("n0", "say", other, 0)
         run_until(net, lambda: net["n1"].notes)
-        [connection] = net._hosts["n0"].connections
+        [connection] = hosts(net)["n0"].connections
         for number in range(1, 16):
             net.call("n0", "say", other, number)
             net.run(0.05)
-        assert net._hosts["n0"].connections == {connection}
+        assert hosts(net)["n0"].connections == {connection}
 
 
 def test_two_nodes_can_be_each_others_contacts():
@@ -1718,7 +1718,7 @@ def test_a_contact_that_restarts_is_dialled_at_its_new_address():
         net.call("n0", "say", net.call("n1", "me"), 1)
         run_until(net, lambda: net["n1"].notes)
         net.crash("n1")
-        run_until(net, lambda: not net._hosts["n0"].connections)
+        run_until(net, lambda: not hosts(net)["n0"].connections)
         net.restart("n1")
         net.call("n0", "say", net.call("n1", "me"), 2)
         run_until(net, lambda: net["n1"].notes)
@@ -1754,7 +1754,7 @@ def test_connecting_twice_is_connecting_once():
         net.run(0.1)
         assert net["n0"].seen == ["start", "+n1"]
         assert net["n1"].seen == ["start", "+n0"]
-        assert [len(host.connections) for host in net._hosts.values()] == [1, 1]
+        assert [len(host.connections) for host in hosts(net).values()] == [1, 1]
         assert net["n0"].unreachable == []
 
 
@@ -1796,11 +1796,11 @@ def test_all_nodes_dial_all_others_at_once():
     with LocalNetwork(Meeting, nx.empty_graph(8)) as net:
         run_until(net, lambda: net.overlay().number_of_edges() == 28)
         net.run(0.2)
-        assert all(len(host.connections) == 7 for host in net._hosts.values())
+        assert all(len(host.connections) == 7 for host in hosts(net).values())
         for node in net:
             assert sorted(node.seen[1:]) == sorted(f"+{id}" for id in addresses if id != node.id)
             assert node.unreachable == []
-        for name, host in net._hosts.items():
+        for name, host in hosts(net).items():
             for peer, connection in host.links.items():
                 assert (connection.dial is not None) == (name < peer)  # the smaller id's stays
         for name in net.names:

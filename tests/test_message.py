@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import Any, Literal, Optional
 
 import pytest
+from fuzz import rules
 from hypothesis import given
 from hypothesis import strategies as some
 
@@ -412,7 +413,9 @@ def test_a_message_nested_too_deeply_is_refused():
     chain = None
     for _ in range(5000):
         chain = Chain(chain)
-    with pytest.raises(MessageError, match=r"Chain\.before .* too large to show"):
+    with pytest.raises(
+        MessageError, match="this Chain holds more than 100 messages within one another"
+    ):
         encode(chain)
 
 
@@ -596,6 +599,18 @@ def test_no_damage_to_a_good_body_raises_anything_but_not_understood(good, damag
         at = int(where * len(body))
         body = body[:at] + scrap + body[at + length :]
     understood_or_not(Decoder(find), body)
+
+
+@given(
+    some.sampled_from(rules.EXAMPLES),
+    some.lists(some.tuples(some.floats(0, 1), some.integers(0, 9), scraps), max_size=4),
+)
+def test_what_is_understood_is_a_message_as_we_would_send_it(example, damages):
+    body = encode(example)
+    for where, length, scrap in damages:
+        at = int(where * len(body))
+        body = body[:at] + scrap + body[at + length :]
+    rules.understood_or_not(body)
 
 
 @given(everything, some.floats(0, 1), some.floats(0, 1))

@@ -74,6 +74,12 @@ def free_port():
         return one.getsockname()[1]
 
 
+def hosts(net):
+    """Return the hosts of a network in this process, by name."""
+    [crew] = net._crews._all
+    return crew.hosts
+
+
 def on_thread(function, *args):
     """Call a function on another thread, so that a test can go on; return the thread."""
     thread = threading.Thread(target=function, args=args, name="a test's own thread")

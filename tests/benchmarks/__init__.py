@@ -10,5 +10,6 @@ else the machine does hits all of them alike, and what counts is the ratio betwe
 round.
 
 Read `workloads.py` first (what is measured), then `peer_asyncio.py` (one peer; the others do the
-same), `harness.py` (taking turns) and `report.py` (the aims and the table).
+same), `harness.py` (taking turns) and `report.py` (the aims and the table). Whole networks are in
+`many_nodes.py` and `flooding.py`.
 """

@@ -19,9 +19,10 @@ def main() -> None:
     options = _options()
     peers, names = _chosen(options.only)
     peers = [peer for peer in peers if _is_there(peer)]
-    if harness.NODES in names and not find_spec("psutil"):
-        print(f"{harness.NODES} is left out: there is no module psutil here")
-        names.remove(harness.NODES)
+    for name in set(names) & set(harness.NETWORKS):
+        if not find_spec("psutil"):
+            print(f"{name} is left out: there is no module psutil here")
+            names.remove(name)
     began = time.perf_counter()
     found = harness.run(peers, names, options.rounds, options.seconds, _tell)
     for name in names:
@@ -71,7 +72,7 @@ def _is_there(peer: Peer) -> bool:
 
 def _tell(name: str, number: int, peer: Peer, result: Result | Failed) -> None:
     found: Any = f"FAILED: {result}" if isinstance(result, Failed) else report.value(result, name)
-    print(f"{name}, round {number + 1}: {peer.name:15} {found}", flush=True)
+    print(f"{name}, round {number + 1}: {peer.name:20} {found}", flush=True)
 
 
 def _machine() -> str:

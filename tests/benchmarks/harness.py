@@ -14,12 +14,15 @@ from typing import Any, Self
 from tests.benchmarks.workloads import WORKLOADS
 
 NODES = "200 nodes"
-NAMES = (*WORKLOADS, NODES)
+FLOODING = "25 nodes, flooding"
+NETWORKS = {NODES: "many_nodes", FLOODING: "flooding"}
+"""Workloads of a whole network: each is a module that knows how to make it of some peers."""
+NAMES = (*WORKLOADS, *NETWORKS)
 PATIENCE = 60.0
 """Seconds that a process may take for one answer. p2pnetwork needs 20 to close 200 nodes."""
 
 Result = dict[str, float]
-"""What one measurement found: rate, p50, p99, cpu, start, memory, total, close."""
+"""What one measurement found: rate, p50, p99, cpu, start, everywhere, memory, total, close."""
 
 
 @dataclass(frozen=True)
@@ -27,11 +30,16 @@ class Peer:
     """Something to measure: a module that is run as sender and as receiver."""
 
     name: str
-    module: str
+    module: str = ""
+    """Run as sender and as receiver; nothing for peers that are measured as networks only."""
     option: str = ""
     needs: str = ""
-    many: bool = False
-    """Whether `many_nodes` knows how to make 200 of it."""
+    networks: tuple[str, ...] = ()
+    """Those of `NETWORKS` whose modules know how to make it."""
+
+    def can(self, name: str) -> bool:
+        """Tell whether this peer can be measured in a workload."""
+        return name in self.networks if name in NETWORKS else bool(self.module)
 
     def command(self, *arguments: str) -> list[str]:
         """Return what follows `python -m`."""
@@ -39,14 +47,21 @@ class Peer:
         return [f"tests.benchmarks.{self.module}", *arguments, *option]
 
 
+_BOTH = (NODES, FLOODING)
+_FLOODING = (FLOODING,)
+
+# "counts" is what the network records, instead of "all"; a 5 alone is processes, too.
 PEERS = (
-    Peer("p2pnetwork", "peer_p2pnetwork", needs="p2pnetwork", many=True),
+    Peer("p2pnetwork", "peer_p2pnetwork", needs="p2pnetwork", networks=_BOTH),
     Peer("raw sockets", "peer_raw", needs="msgspec"),
-    Peer("asyncio", "peer_asyncio", needs="msgspec"),
+    Peer("asyncio", "peer_asyncio", needs="msgspec", networks=_FLOODING),
+    Peer("asyncio, 5 processes", needs="msgspec", networks=_FLOODING),
     Peer("websockets", "peer_websockets", needs="websockets"),
-    Peer("p2pkit", "peer_p2pkit", "all", needs="p2pkit.local", many=True),
-    Peer("p2pkit, counts", "peer_p2pkit", "counts", needs="p2pkit.local", many=True),
-    Peer("p2pkit Node", "peer_node", needs="p2pkit.node", many=True),
+    Peer("p2pkit", "peer_p2pkit", "all", needs="p2pkit.local", networks=_BOTH),
+    Peer("p2pkit, counts", "peer_p2pkit", "counts", needs="p2pkit.local", networks=_BOTH),
+    Peer("p2pkit, 5 processes", needs="p2pkit.local", networks=_FLOODING),
+    Peer("p2pkit, counts, 5", needs="p2pkit.local", networks=_FLOODING),
+    Peer("p2pkit Node", "peer_node", needs="p2pkit.node", networks=_BOTH),
 )
 
 
@@ -120,7 +135,7 @@ def run(
     """Measure all peers in all workloads; return the results by workload, peer and round."""
     found: dict[str, dict[str, dict[int, Result]]] = {}
     for name in names:
-        able = [peer for peer in peers if name != NODES or peer.many]
+        able = [peer for peer in peers if peer.can(name)]
         found[name] = {peer.name: {} for peer in able}
         for number in range(rounds):
             # Every other round goes backwards: nobody always comes after the same neighbour.
@@ -137,8 +152,8 @@ def run(
 
 def measure(peer: Peer, name: str, seconds: float) -> Result:
     """Take one measurement of some `seconds`, in fresh processes."""
-    if name == NODES:
-        with Child(["tests.benchmarks.many_nodes", peer.name]) as child:
+    if name in NETWORKS:
+        with Child([f"tests.benchmarks.{NETWORKS[name]}", peer.name, str(seconds)]) as child:
             return child.read()
     with Child(peer.command(name, "listen")) as receiver:
         port = receiver.read()["port"]

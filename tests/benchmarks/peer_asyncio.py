@@ -18,14 +18,15 @@ from tests.benchmarks.workloads import KIND, Rumor, Stream, Tally, Workload
 _LENGTH = Struct(">I")
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(tuple[Literal["Rumor"], Rumor]).decode
-_BUFFER = 256 * 1024
 
 
 class Connection(asyncio.BufferedProtocol):
     """Frames in, frames out."""
 
+    buffer = 256 * 1024
+
     def __init__(self) -> None:
-        self._buffer = bytearray(_BUFFER)
+        self._buffer = bytearray(self.buffer)
         self._view = memoryview(self._buffer)
         self._filled = 0
         self._parts: list[bytes] = []

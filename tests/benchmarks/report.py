@@ -9,11 +9,11 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from tests.benchmarks.harness import NODES, Result
+from tests.benchmarks.harness import FLOODING, NODES, Result
 
 Rounds = dict[int, Result]
 
-COSTS = {"p50", "p99", "cpu", "start", "memory", "total", "close"}
+COSTS = {"p50", "p99", "cpu", "start", "everywhere", "memory", "total", "close"}
 """What is better when it is less. All else (rates) is better when it is more."""
 
 
@@ -75,6 +75,14 @@ COLUMNS = {
         Column("whole process MiB", "total", 2**-20),
         Column("close s", "close", 1, ".3f", spread=True),
     ),
+    FLOODING: (
+        Column("deliveries/s", "rate", spread=True),
+        Column("CPU µs each", "cpu", 1e6, ",.2f"),
+        Column("everywhere ms", "everywhere", 1e3, ",.2f"),
+        Column("start s", "start", 1, ".2f"),
+        Column("MiB", "memory", 2**-20),
+        Column("close s", "close", 1, ".3f"),
+    ),
 }
 REFERENCES = ("p2pnetwork", "asyncio")
 
@@ -125,7 +133,7 @@ def print_table(title: str, rows: list[list[str]]) -> None:
         table.add_column(heading, justify="right" if number else "left", no_wrap=True)
     for row in rows[1:]:
         table.add_row(*row)
-    console = Console() if sys.stdout.isatty() else Console(width=140)
+    console = Console() if sys.stdout.isatty() else Console(width=170)
     console.print()
     console.print(table)
 
