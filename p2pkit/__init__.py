@@ -11,6 +11,7 @@ The files, in a good order to read them:
     trace.py        what happened
     host.py         what every home of a protocol does alike (snapshot.py: copies to look at)
     network.py      the verbs of a network: tell, run, crash, partition … (churn.py: one of them)
+    simulation.py   SimNetwork: all of it in virtual time (clock.py: the queue; simhost.py: a node)
     framing.py      where one message ends in a stream of bytes
     connection.py   one TCP connection
     greeting.py     how connections begin (contacts.py: those that are dialled when needed)
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from p2pkit.node import Node as Node
     from p2pkit.protocol import Protocol as Protocol
     from p2pkit.protocol import on as on
+    from p2pkit.simulation import SimNetwork as SimNetwork
     from p2pkit.trace import Trace as Trace
 
 __version__ = "0.1.0"
@@ -49,6 +51,7 @@ _HOMES = {
     "Message": "message",
     "Node": "node",
     "Protocol": "protocol",
+    "SimNetwork": "simulation",
     "Trace": "trace",
     "on": "protocol",
 }

@@ -14,9 +14,10 @@ import asyncio
 import socket
 import struct
 from enum import Enum, auto
-from typing import Any, Literal, NamedTuple, cast
+from typing import Any, Literal, cast
 from typing import Protocol as Interface
 
+from p2pkit.contacts import Dial
 from p2pkit.errors import FrameError
 from p2pkit.framing import HEARTBEAT_FRAME, FrameReader, frame
 from p2pkit.link import Lane
@@ -71,14 +72,6 @@ class Stage(Enum):
 
 _NOWHERE = memoryview(bytearray(64 * 1024))  # where bytes go that nobody will read
 _READY, _CLOSED = Stage.READY, Stage.CLOSED  # found faster, where it counts
-
-
-class Dial(NamedTuple):
-    """An attempt to connect to somebody."""
-
-    address: str
-    expected: str | None  # the id that must answer
-    purpose: Literal["peer", "contact"]
 
 
 class Owner(Interface):

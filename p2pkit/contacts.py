@@ -6,9 +6,9 @@ never among the peers. So a node of a hash table can talk to thousands, a few at
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Generic, Literal, NamedTuple, TypeVar
+from typing import Protocol as Interface
 
-from p2pkit.connection import Connection, Dial
 from p2pkit.message import Contact
 
 CONTACT_IDLE = 10.0
@@ -22,6 +22,14 @@ MAX_WAITING = 1000
 """Messages that may wait for one contact to be reached; those after are dropped."""
 
 
+class Dial(NamedTuple):
+    """An attempt to connect to somebody."""
+
+    address: str
+    expected: str | None  # the id that must answer
+    purpose: Literal["peer", "contact"]
+
+
 class Letter(NamedTuple):
     """A message on its way out."""
 
@@ -31,16 +39,28 @@ class Letter(NamedTuple):
     reply_to: int
 
 
+class Wire(Interface):
+    """A connection, as far as it matters here."""
+
+    id: str
+    heard: float  # when the last message came
+
+    def close(self, reason: str) -> None: ...
+
+
+W = TypeVar("W", bound=Wire)
+
+
 @dataclass
-class Line:
+class Line(Generic[W]):
     """A connection to a contact, or what waits for it."""
 
-    connection: Connection | None = None
+    connection: W | None = None
     waiting: list[Letter] = field(default_factory=list)
     last_used: float = 0.0
 
 
-class Contacts:
+class Contacts(Generic[W]):
     """The connections that one node has dialled to mere contacts.
 
     dial begins a connection, post writes a letter to one, and drop records what cannot be said,
@@ -50,13 +70,16 @@ class Contacts:
     def __init__(
         self,
         dial: Callable[[Dial], object],
-        post: Callable[[Connection, Letter], None],
+        post: Callable[[W, Letter], None],
         drop: Callable[[str, Letter, str], None],
     ) -> None:
         self._dial = dial
         self._post = post
         self._drop = drop
-        self._lines: dict[str, Line] = {}
+        self._lines: dict[str, Line[W]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._lines)
 
     def send(self, to: Contact, letter: Letter, now: float) -> None:
         """Say something to a contact, dialling it if need be."""
@@ -73,7 +96,7 @@ class Contacts:
         else:
             self._drop(to.id, letter, f"unreachable: {MAX_WAITING} messages wait for it already")
 
-    def ready(self, connection: Connection, now: float) -> None:
+    def ready(self, connection: W, now: float) -> None:
         """A connection that was dialled is up: say what waited for it."""
         line = self._lines.setdefault(connection.id, Line())
         line.connection, line.last_used = connection, now
@@ -87,7 +110,7 @@ class Contacts:
         for letter in line.waiting if line else ():
             self._drop(id, letter, f"unreachable: {why}")
 
-    def closed(self, connection: Connection) -> None:
+    def closed(self, connection: W) -> None:
         """A connection is gone."""
         line = self._lines.get(connection.id)
         if line is not None and line.connection is connection:

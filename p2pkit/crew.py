@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from p2pkit import descriptors
+from p2pkit.errors import ProtocolError
 from p2pkit.host import Watch
 from p2pkit.link import Weather
 from p2pkit.message import Message
@@ -23,7 +24,7 @@ from p2pkit.reactor import Reactor
 from p2pkit.snapshot import copied_result
 from p2pkit.storage import DiskDrawer
 from p2pkit.tcp import Surroundings, TcpHost
-from p2pkit.trace import Row, Tallies, Trace
+from p2pkit.trace import Trace
 from p2pkit.work import Pool
 
 DIALS_AT_ONCE = 64
@@ -56,7 +57,8 @@ class Crew:
     """Some nodes, and all that their network may ask of them. Its methods run on the loop's
     thread.
 
-    report: is called with ("failed", name, error) when a node's own code has raised.
+    report: is called with ("failed", name, error) when a node's own code has raised, and with
+    ("shipped", events, tallies), which are parts of the trace, when the network has asked for that.
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class Crew:
         self.trace = trace
         self.pid = os.getpid()
         self.hosts: dict[str, TcpHost] = {}
+        self._report = report
         self._pool = Pool(plan.cores)
         self._around = Surroundings(
             network=plan.network,
@@ -76,7 +79,7 @@ class Crew:
             remote=plan.remote,
             open_disk=disks.open,
             has_disk=disks.has,
-            pool=self._pool.executor,
+            pool=self._pool.submit,
             failed=lambda host, error: report("failed", host.id, error),
         )
 
@@ -161,7 +164,13 @@ class Crew:
         self.hosts[name].tell(message)
 
     def call(self, name: str, method: str, args: tuple[Any, ...]) -> Any:
-        return copied_result(method, self.hosts[name].call(method, *args))
+        try:
+            result = self.hosts[name].call(method, *args)
+        except (SystemExit, KeyboardInterrupt) as error:  # they would end the loop, and all nodes
+            raise ProtocolError(
+                f"{method} ended with {error!r}: a node ends by net.crash or net.leave"
+            ) from error
+        return copied_result(method, result)
 
     def crash(self, name: str) -> None:
         self.hosts[name].crash()
@@ -198,9 +207,11 @@ class Crew:
         """Return the peers of each node."""
         return {name: list(host.peers) for name, host in self.hosts.items()}
 
-    def take(self) -> tuple[list[Row], Tallies]:
-        """Hand over what was recorded since the last time."""
-        return self.trace.take()
+    def ship(self) -> None:
+        """Send what was recorded since the last time to the network."""
+        events, tallies = self.trace.take()
+        if events or tallies:
+            self._report("shipped", events, tallies)
 
     def count_only(self) -> None:
         """Keep no more events: the network's trace is full."""

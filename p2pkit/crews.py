@@ -63,9 +63,10 @@ class Crews:
             reactor = self._thread.reactor
             self._all = [Crew(self._plan, reactor, self._trace, self._disks, self._report)]
         else:
-            descriptors.check(2 * self.processes, 0)  # two pipes to each
+            number = min(self.processes, max(1, len(names)))
+            descriptors.check(number, number // 2)  # each has two pipes
             self._plan.data = str(self._disks.directory())
-            workers = [self._worker(at) for at in range(min(self.processes, max(1, len(names))))]
+            workers = [self._worker(at) for at in range(number)]
             self._all = [*workers]
             for worker in workers:
                 await worker.ready()
@@ -85,12 +86,13 @@ class Crews:
             await worker.ready()
 
     async def stop(self) -> list[NetworkError]:
-        """Let all nodes say their last words. Workers that are stuck in a handler are ended; return
-        what is to be said of them."""
+        """Let all nodes say their last words, which nobody hears any more. Workers that are stuck in
+        a handler are ended; return what is to be said of them."""
+        return [*await self._ask_or_kill("hush"), *await self._ask_or_kill("stop")]
+
+    async def _ask_or_kill(self, what: str) -> list[NetworkError]:
         crews = [crew for crew in self._all if crew.alive]
-        answers = await asyncio.gather(
-            *(crew.ask("stop") for crew in crews), return_exceptions=True
-        )
+        answers = await asyncio.gather(*(crew.ask(what) for crew in crews), return_exceptions=True)
         errors = []
         for crew, answer in zip(crews, answers, strict=True):
             if isinstance(answer, NetworkError) and not isinstance(answer, NodeDown):
@@ -165,8 +167,7 @@ class Crews:
     async def collect(self) -> None:
         """Bring the trace up to date with all processes."""
         now = self._thread.reactor.time
-        for part in await self.ask_all("take"):
-            self._merger.put(*part)
+        await self.ask_all("ship")  # which they do before they answer
         self._merger.settle(now)
 
     # The rest is how

@@ -81,8 +81,8 @@ class Story:
             f"{len(self.net)} nodes are up, with {links} TCP connections: a small world.", "bold"
         )
         self.more(f"Each listens on a port of its own: {self.teller} on {address}.")
-        workers = len(set(self.net.pids.values()))
         if self.net.processes is not None:
+            workers = len(set(self.net.pids.values()))
             self.more(f"They live in {workers} processes of their own.")
 
     def gossip(self) -> None:

@@ -36,7 +36,7 @@ LARGE_BUFFER = 256 * 1024
 MAX_SERIAL = 2**32 - 1
 
 _HEADER = struct.Struct(">III")
-_HEAD = _HEADER.size
+HEADER = _HEADER.size
 _unpack_header = _HEADER.unpack_from
 
 
@@ -71,7 +71,7 @@ class FrameReader:
         self.limit = limit
         self._start = 0  # what lies before was handed out already
         self._end = 0  # what lies behind is free
-        self._wanted = _HEAD  # bytes that must be there before we look
+        self._wanted = HEADER  # bytes that must be there before we look
         self._allot(SMALL_BUFFER)
 
     def buffer(self) -> memoryview:
@@ -93,12 +93,12 @@ class FrameReader:
         start, size = self._start, self._end - self._start
         if size < self._wanted:
             return  # else a peer who sends a large frame byte by byte has it copied each time
-        self._wanted = _HEAD
+        self._wanted = HEADER
         # Slicing bytes is twice as fast as slicing a view; but what is large is copied only once.
         view: bytes | memoryview = self._view[start : self._end]
         if size <= LARGE_BUFFER:
             view = bytes(view)
-        at, head = 0, _HEAD
+        at, head = 0, HEADER
         while head <= size:
             length, serial, reply_to = _unpack_header(view, at)
             if length > self.limit:
@@ -109,7 +109,7 @@ class FrameReader:
                 return
             self._start = start + stop
             yield serial, reply_to, bytes(view[head:stop])  # whoever takes it may change the limit
-            at, head = stop, stop + _HEAD
+            at, head = stop, stop + HEADER
 
     def feed(self, data: bytes) -> list[Frame]:
         """Take in some bytes, and return the frames that are whole now. Raises FrameError like

@@ -11,7 +11,8 @@ from typing import NamedTuple
 from typing import Protocol as Interface
 
 from p2pkit.address import is_any, is_local, join, split
-from p2pkit.connection import Connection, Dial, Hello, Refusal, Stage
+from p2pkit.connection import Connection, Hello, Refusal, Stage
+from p2pkit.contacts import Dial
 from p2pkit.errors import HelloError, NetworkError, NotUnderstood, harmless
 from p2pkit.framing import HEARTBEAT_FRAME, MAX_FRAME
 from p2pkit.message import Contact, decode

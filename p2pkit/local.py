@@ -14,6 +14,7 @@ With processes=5 they live in five processes, and everything else stays as it is
 import asyncio
 import os
 import secrets
+import sys
 import threading
 import time
 import warnings
@@ -22,7 +23,6 @@ from collections.abc import Callable, Coroutine, Hashable, Iterable, Iterator, M
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from types import TracebackType
 from typing import Any, TypeVar
 
 import networkx as nx
@@ -94,6 +94,8 @@ class LocalNetwork(Network):
             most=MAX_EVENTS,
         )
         _check_processes(processes)
+        if processes is not None:
+            _check_imported({protocol, *self.roles.values()})
         self.processes = processes
         self._listen = {name_of(node): address for node, address in (listen or {}).items()}
         self._progress = progress
@@ -116,12 +118,10 @@ class LocalNetwork(Network):
         self._lost: set[str] = set()  # those whose state has gone with their process
         self._final: dict[str, Any] = {}  # what is left of nodes in workers when the network closes
         self._final_peers: dict[str, list[str]] = {}
-        self._errors: list[BaseException] = []
         self._obituaries: list[str] = []
         self._activity = threading.Event()
         self._glance = 0.1 if processes is None else POLL
         self._collecting = threading.Lock()
-        self._closed = False
         self._thread = LoopThread("p2pkit network", partial(self._told, "crashed inside"))
         self._reactor = self._thread.reactor
         self._crews = Crews(
@@ -162,9 +162,7 @@ class LocalNetwork(Network):
                 if now >= end:
                     self._raise_errors()
                     return False
-                self._activity.wait(
-                    min(self._next_action(end) - now, self._glance if until else end)
-                )
+                self._activity.wait(min(self._next_action(end) - now, self._glance))
                 if until is not None:  # leave the nodes time to act before the next look
                     time.sleep(min(max(0.001, 2 * cost), max(0.0, end - self.now)))
         finally:
@@ -177,10 +175,7 @@ class LocalNetwork(Network):
         self._raise_errors()
 
     def call(self, node: Hashable, method: str, *args: Any) -> Any:
-        name = self._up(node)
-        if name in self._paused:
-            raise NetworkError(f"{name} is paused, and does nothing until net.resume({name!r})")
-        return self._ask(node, "call", method, args)
+        return self._ask(self._awake_name(node), "call", method, args)
 
     # Looking
 
@@ -218,21 +213,28 @@ class LocalNetwork(Network):
 
     @property
     def pids(self) -> dict[str, int]:
-        """The process that each node lives in: os.kill(net.pids["n3"], signal.SIGKILL) is a crash
-        that no program can prepare for. It takes a moment: net.run(until=lambda: not net.is_up("n3"))."""
+        """The process that each node lives in.
+
+        Where that is a worker, os.kill(net.pids["n3"], signal.SIGKILL) is a crash that no program
+        can prepare for. (Windows has signal.SIGTERM, which does the same there.) It takes a
+        moment: net.run(until=lambda: not net.is_up("n3")).
+
+        Raises NetworkError when the nodes live in this very process.
+        """
+        if self.processes is None:
+            raise NetworkError(
+                "all nodes live in this process: LocalNetwork(…, processes=k) gives them others"
+            )
         return self._crews.pids()
 
     # Trouble
 
     def crash(self, node: Hashable) -> None:
-        self._ask(node, "crash")
-        self._forget(self.name(node))
+        self._await(self._end_of(self._up_name(node), "crash"))
 
     def restart(self, node: Hashable) -> None:
         self._need_open()
-        name = self.name(node)
-        if name in self._running:
-            raise NetworkError(f"{name} is running: crash it before it can restart")
+        name = self._down_name(node)
         self._await(self._launch(name, serial=self._serial_after(name)))
         self._raise_errors()
 
@@ -241,7 +243,7 @@ class LocalNetwork(Network):
         self._paused.add(self.name(node))
 
     def resume(self, node: Hashable) -> None:
-        name = self._up(node)
+        name = self._up_name(node)
         self._paused.discard(name)
         self._ask(name, "resume")
         self._await(self._linker.connect(self.graph.edges(name)))
@@ -249,10 +251,8 @@ class LocalNetwork(Network):
 
     def join(self, node: Hashable, to: Hashable | Iterable[Hashable] = ()) -> None:
         self._need_open()
-        name = name_of(node)
-        if name in self.graph:
-            raise NetworkError(f"there is a {name} already: net.restart starts it again")
-        peers = [self._up(peer) for peer in self._group(to)]
+        name = self._new_name(node)
+        peers = [self._up_name(peer) for peer in self._group(to)]
         self._await(self._launch(name, peers))
         self._raise_errors()
 
@@ -263,8 +263,7 @@ class LocalNetwork(Network):
         return None if failure in ("", TAKEN) else failure
 
     def leave(self, node: Hashable) -> None:
-        self._ask(node, "leave")
-        self._forget(self.name(node))
+        self._await(self._end_of(self._up_name(node), "leave"))
         self._raise_errors()
 
     def heal(self) -> None:
@@ -273,20 +272,6 @@ class LocalNetwork(Network):
         self._raise_errors()
 
     # The end
-
-    def close(self) -> None:
-        self._shut()
-        self._raise_errors()
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._shut()
-        if error is None:
-            self._raise_errors()
 
     def _shut(self) -> None:
         if self._closed:
@@ -339,10 +324,18 @@ class LocalNetwork(Network):
 
     async def _last_words(self, name: str) -> Any:
         """Return what a node looks like at the end, or why it cannot be shown."""
+        if name in self._lost:
+            return NodeDown(f"{name} was gone when the network closed")
         try:
             return (await self._crews.ask(name, "look", [name]))[name]
         except (NetworkError, ProtocolError) as error:
             return error
+
+    async def _end_of(self, name: str, how: str) -> None:
+        try:
+            await self._crews.ask(name, how, name)
+        finally:  # on this thread, so that Ctrl-C cannot come between
+            self._forget(name)
 
     async def _open(self, name: str, serial: int) -> None:
         address = self._listen.get(name, "127.0.0.1:0")
@@ -403,22 +396,9 @@ class LocalNetwork(Network):
 
     # Between the threads
 
-    def _up(self, node: Hashable) -> str:
-        self._need_open()
-        name = self.name(node)
-        if name not in self._running:
-            raise NodeDown(f"{name} is down: net.restart({name!r}) starts it again")
-        return name
-
-    def _need_open(self) -> None:
-        if self._closed:
-            raise NetworkError(
-                "this network is closed: it can be looked at, and plotted, but not act any more"
-            )
-
     def _ask(self, node: Hashable, what: str, *args: Any) -> Any:
         """Ask the crew of a node that is up for something."""
-        name = self._up(node)
+        name = self._up_name(node)
         return self._await(self._crews.ask(name, what, name, *args))
 
     def _await(self, coroutine: Coroutine[Any, Any, T]) -> T:
@@ -456,12 +436,18 @@ class LocalNetwork(Network):
         of it."""
         while self._obituaries:
             warnings.warn(self._obituaries.pop(0), NetworkWarning, stacklevel=3)
-        errors, self._errors = self._errors, []
-        if not errors:
-            return
-        if len(errors) > 1:
-            errors[0].add_note(f"{len(errors) - 1} more nodes failed like that, or otherwise")
-        raise errors[0]
+        super()._raise_errors()
+
+
+def _check_imported(protocols: Iterable[type[Protocol]]) -> None:
+    """Refuse to start workers in the midst of an import: they would import the same, and so on."""
+    for protocol in protocols:
+        spec = getattr(sys.modules.get(protocol.__module__), "__spec__", None)
+        if getattr(spec, "_initializing", False):
+            raise NetworkError(
+                f"{protocol.__module__} is being imported, and each worker would import it again: put what "
+                'starts the network under  if __name__ == "__main__":'
+            )
 
 
 def _check_processes(processes: int | None) -> None:

@@ -8,7 +8,7 @@ happened before them. So events wait until every process has told all that happe
 from collections.abc import Mapping
 from math import inf
 
-from p2pkit.trace import Row, Tallies, Trace
+from p2pkit.trace import DATA_BYTES, Row, Tallies, Trace
 
 
 class Merger:
@@ -21,16 +21,19 @@ class Merger:
         self._trace = trace
         self._ranks = ranks
         self._waiting: list[Row] = []
+        self._bytes = 0
         self._counted: Tallies = {}
 
     @property
     def is_full(self) -> bool:
-        """Whether more events have come than the trace keeps."""
-        return self._trace.is_full or len(self._waiting) >= (self._trace.most or inf)
+        """Whether more has come than the trace keeps: events, or bytes of data."""
+        most = self._trace.most or inf
+        return self._trace.is_full or len(self._waiting) >= most or self._bytes > most * DATA_BYTES
 
     def put(self, events: list[Row], tallies: Tallies) -> None:
         """Take a part that a process has recorded."""
         self._waiting += events
+        self._bytes += sum(event[5] for event in events)
         for key, (number, size) in tallies.items():
             total = self._counted.setdefault(key, [0, 0])
             total[0] += number
@@ -43,6 +46,7 @@ class Merger:
         while number and self._waiting[number - 1][0] > time:
             number -= 1
         ready, self._waiting = self._waiting[:number], self._waiting[number:]
+        self._bytes = sum(event[5] for event in self._waiting)
         counted, self._counted = self._counted, {}
         self._trace.absorb(ready, counted)
 

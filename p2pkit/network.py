@@ -25,7 +25,7 @@ from typing import Any, Self
 import networkx as nx
 
 from p2pkit.churn import Churn, Duration
-from p2pkit.errors import NetworkError
+from p2pkit.errors import NetworkError, NodeDown
 from p2pkit.host import Watch
 from p2pkit.link import Link, Weather
 from p2pkit.message import Message
@@ -83,6 +83,8 @@ class Network(ABC):
         self._actions: list[tuple[float, int, Callable[..., object], tuple[Any, ...]]] = []
         self._serial = count()
         self._hinted: dict[str, int] = {}
+        self._errors: list[BaseException] = []  # what nodes' own code has raised
+        self._closed = False
 
     # Time
 
@@ -247,22 +249,29 @@ class Network(ABC):
 
     # The end
 
-    @abstractmethod
     def close(self) -> None:
         """Stop all nodes. The network can still be looked at."""
+        self._shut()
+        self._raise_errors()
 
     def __enter__(self) -> Self:
         return self
 
-    @abstractmethod
     def __exit__(
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
         traceback: TracebackType | None,
-    ) -> None: ...
+    ) -> None:
+        self._shut()
+        if error is None:
+            self._raise_errors()
 
     # For the worlds
+
+    @abstractmethod
+    def _shut(self) -> None:
+        """Stop all nodes, unless that is done."""
 
     @abstractmethod
     def _run(self, end: float, until: Callable[[], object] | None) -> bool:
@@ -281,6 +290,50 @@ class Network(ABC):
 
     def _next_action(self, end: float) -> float:
         return min(end, self._actions[0][0]) if self._actions else end
+
+    def _need_open(self) -> None:
+        if self._closed:
+            raise NetworkError(
+                "this network is closed: it can be looked at, and plotted, but not act any more"
+            )
+
+    def _raise_errors(self) -> None:
+        """Raise what a node's own code has raised, the first of it."""
+        errors, self._errors = self._errors, []
+        if not errors:
+            return
+        if len(errors) > 1:
+            errors[0].add_note(f"{len(errors) - 1} more nodes failed like that, or otherwise")
+        raise errors[0]
+
+    def _new_name(self, node: Hashable) -> str:
+        """Return the name of a node that is about to join. Raises NetworkError if it is taken."""
+        name = name_of(node)
+        if name in self.graph:
+            raise NetworkError(f"there is a {name} already: net.restart starts it again")
+        return name
+
+    def _down_name(self, node: Hashable) -> str:
+        """Return the name of a node that is about to restart. Raises NetworkError if it runs."""
+        name = self.name(node)
+        if self.is_up(name):
+            raise NetworkError(f"{name} is running: crash it before it can restart")
+        return name
+
+    def _up_name(self, node: Hashable) -> str:
+        """Return the name of a node. Raises NodeDown if it is not up."""
+        self._need_open()
+        name = self.name(node)
+        if not self.is_up(name):
+            raise NodeDown(f"{name} is down: net.restart({name!r}) starts it again")
+        return name
+
+    def _awake_name(self, node: Hashable) -> str:
+        """Return the name of a node. Raises NetworkError if it can do nothing now."""
+        name = self._up_name(node)
+        if self.is_paused(name):
+            raise NetworkError(f"{name} is paused, and does nothing until net.resume({name!r})")
+        return name
 
     def _role(self, name: str) -> type[Protocol]:
         return self.roles.get(name, self.protocol)

@@ -8,13 +8,13 @@ hosts of a process live on one event loop, and everything here runs on that loop
 import asyncio
 import secrets
 from collections.abc import Callable, Iterable
-from concurrent.futures import Executor, Future
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
 from p2pkit.address import split
-from p2pkit.connection import Connection, Dial, Stage
-from p2pkit.contacts import GUEST_IDLE, Contacts, Letter
+from p2pkit.connection import Connection, Stage
+from p2pkit.contacts import GUEST_IDLE, Contacts, Dial, Letter
 from p2pkit.disk import Disk
 from p2pkit.errors import NetworkError, harmless
 from p2pkit.framing import MAX_FRAME, MAX_SERIAL, frame
@@ -58,7 +58,7 @@ class Surroundings:
     remote: bool = False  # whether protocols may dial other machines
     open_disk: Callable[[str, type[Protocol]], Disk] | None = None
     has_disk: Callable[[str], bool] = lambda _: False
-    pool: Callable[[], Executor] | None = None
+    pool: Callable[..., Future[Any]] | None = None  # calls a function in another process
     failed: Callable[["TcpHost", BaseException], object] = (
         _nothing  # a protocol's own code has raised
     )
@@ -234,7 +234,7 @@ class TcpHost(BaseHost):
             if self.alive and not future.cancelled():
                 loop.call_soon_threadsafe(self._worked, future, then)
 
-        self.around.pool().submit(function, *args).add_done_callback(done)
+        self.around.pool(function, *args).add_done_callback(done)
 
     def dial(self, address: str, expected: str | None, *, trusted: bool = False) -> None:
         """Connect to whoever listens at an address, unless it is a peer already."""

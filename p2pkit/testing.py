@@ -9,12 +9,12 @@ and not expected when the block ends is a failure, so a test sees messages that 
 of.
 """
 
-import heapq
 from collections.abc import Callable, Iterable
 from itertools import count
 from types import TracebackType
 from typing import Any, Generic, NamedTuple, Self, TypeVar
 
+from p2pkit.clock import VirtualClock
 from p2pkit.disk import Disk
 from p2pkit.host import BaseHost
 from p2pkit.message import Contact, Message, decode, encode
@@ -31,41 +31,13 @@ class Said(NamedTuple):
     message: Message
 
 
-class ManualClock:
-    """A clock that stands still until it is told to go on."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-        self._queue: list[list[Any]] = []
-        self._serial = count()
-
-    def at(self, when: float, action: Callable[..., object], *args: Any) -> Callable[[], object]:
-        entry = [when, next(self._serial), action, args]
-        heapq.heappush(self._queue, entry)
-
-        def cancel() -> None:
-            entry[2] = None
-
-        return cancel
-
-    def advance(self, seconds: float) -> None:
-        """Let time pass, and do what is due, in order."""
-        end = self.now + seconds
-        while self._queue and self._queue[0][0] <= end:
-            when, _, action, args = heapq.heappop(self._queue)
-            self.now = max(self.now, when)
-            if action is not None:
-                action(*args)
-        self.now = end
-
-
 class Bench(BaseHost, Generic[P]):
     """One protocol, and everything it says and does, written down."""
 
     node: P
 
     def __init__(self, protocol: type[P], id: str, seed: int) -> None:
-        self._time = ManualClock()
+        self._time = VirtualClock()
         super().__init__(protocol, id, self._time, Trace(), seed=seed)
         self.sent: list[Said] = []
         self.dialled: list[str] = []

@@ -6,6 +6,7 @@ that does not.
 
 import asyncio
 import errno
+import os
 import selectors
 import sys
 import threading
@@ -23,12 +24,16 @@ from p2pkit.reactor import Reactor
 STUCK = 30.0
 """Seconds without an answer from the loop after which a handler must be hanging."""
 
+LEFT_BEHIND = 1.0
+"""Seconds that a handler gets to return when the loop ends; one that never does is left behind."""
+
 T = TypeVar("T")
 
 _ENDED = "it has stopped, and does nothing any more"
 _NO_MORE_SOCKETS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
-_OURS = str(Path(__file__).parent)
-_ASYNCIO = str(Path(asyncio.__file__).parent)
+_OURS = str(Path(__file__).parent) + os.sep
+_TO_READ = str(Path(__file__).parent / "protocols") + os.sep  # they may hang like a student's
+_ASYNCIO = str(Path(asyncio.__file__).parent) + os.sep
 
 
 class LoopEnded(NetworkError):
@@ -94,7 +99,7 @@ class LoopThread:
             self._ending = True
         if self._thread.is_alive():
             self.soon(self.loop.stop)
-            self._thread.join(STUCK)
+            self._thread.join(STUCK if self.stuck_in() is None else LEFT_BEHIND)
 
     def _live(self) -> None:
         try:
@@ -133,7 +138,8 @@ class LoopThread:
         frame = sys._current_frames().get(self._thread.ident or 0)
         begun = False  # the first frames are those of threading
         for place in traceback.extract_stack(frame) if frame else []:
-            if place.filename.startswith((_OURS, _ASYNCIO)):
+            is_ours = place.filename.startswith((_OURS, _ASYNCIO))
+            if is_ours and not place.filename.startswith(_TO_READ):
                 begun = True
             elif place.filename == selectors.__file__:
                 return None  # no handler is running: what takes long is a coroutine of ours

@@ -8,8 +8,10 @@ student's script.
 import multiprocessing
 import os
 import threading
-from concurrent.futures import Executor
+from collections.abc import Callable
+from concurrent.futures import BrokenExecutor, Executor, Future
 from multiprocessing.connection import Connection
+from typing import Any
 
 from p2pkit.errors import NetworkError
 
@@ -40,6 +42,14 @@ class Pool:
             )
         return self._executor
 
+    def submit(self, function: Callable[..., Any], *args: Any) -> "Future[Any]":
+        """Let one of the processes call function(*args)."""
+        try:
+            return self.executor().submit(function, *args)
+        except BrokenExecutor:  # one of them has died, and that was said where it was at work
+            self.close()
+            return self.executor().submit(function, *args)
+
     def close(self) -> None:
         """End the processes, whatever they are doing."""
         if self._executor is not None:
@@ -47,6 +57,7 @@ class Pool:
             self._executor = None
         for end in self._lifeline or ():
             end.close()
+        self._lifeline = None
 
 
 def hold_on(lifeline: Connection) -> None:

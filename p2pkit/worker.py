@@ -8,8 +8,8 @@ A worker is steered over the two pipes it has inherited, never over a port. What
 itself comes the same way: the trace, ten times a second, a failure, what a handler prints.
 
 It lives in a session of its own, so Ctrl-C in a terminal, or interrupting a cell, does not reach
-it. Its main thread does nothing but read, and when the pipe ends the process ends, whatever its
-nodes are doing: a worker does not outlive its parent.
+it. Its main thread reads, and when the pipe ends the process ends, whatever its nodes are doing: a
+worker does not outlive its parent.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from typing import IO, Any, NoReturn
+from typing import IO, Any, NoReturn, TextIO
 
 from p2pkit.courier import Courier, raised
 from p2pkit.crew import Crew, Plan, Report
@@ -74,9 +74,9 @@ class Worker:
         self.pid = self._process.pid
         assert self._process.stdin is not None
         self._pipe = self._process.stdin
-        self._reader = threading.Thread(target=self._read, name=f"p2pkit worker {number}")
-        self._reader.daemon = True
-        self._reader.start()
+        self._inbox: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._reader = self._thread_of(self._read)
+        self._thread_of(self._write)
         self._begun = self._sent(begin)
 
     async def ready(self) -> None:
@@ -100,7 +100,7 @@ class Worker:
     async def end(self) -> None:
         """Let the process end in good order, now that its nodes are closed."""
         self.alive = False
-        self._pipe.close()
+        self._inbox.put(None)
         with suppress(TimeoutError):
             await asyncio.wait_for(self._gone.wait(), FAREWELL)
 
@@ -137,9 +137,20 @@ class Worker:
         self._last += 1
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._questions[self._last] = answer
-        with suppress(OSError, ValueError):  # it is ending; the reader will notice
-            _write(self._pipe, pickle.dumps((self._last, question)))
+        self._inbox.put(pickle.dumps((self._last, question)))
         return answer
+
+    def _thread_of(self, target: Callable[[], None]) -> threading.Thread:
+        name = f"p2pkit worker {self.number}"
+        thread = threading.Thread(target=target, name=name, daemon=True)
+        thread.start()
+        return thread
+
+    def _write(self) -> None:
+        """Write what the worker is told, on a thread of its own: it may not read for a while."""
+        with suppress(OSError), self._pipe:  # it is ending; the reader will notice
+            while (data := self._inbox.get()) is not None:
+                _write(self._pipe, data)
 
     def _read(self) -> None:
         """Read what the worker says, on a thread of its own, until it ends."""
@@ -149,8 +160,7 @@ class Worker:
             self._thread.soon(self._heard, data)
         pipe.close()
         self._process.wait()
-        with suppress(OSError):  # something had not been written yet
-            self._pipe.close()
+        self._inbox.put(None)
         self._thread.soon(self._ended)
 
     def _heard(self, data: bytes) -> None:
@@ -172,15 +182,15 @@ class Worker:
 
     def _told(self, kind: str, value: Any) -> None:
         """Take what the worker says by itself."""
-        if kind == "trace":
-            self._report("shipped", *pickle.loads(value))
+        if kind == "shipped":
+            self._report(kind, *value)
         elif kind == "failed":
             name, error = value
             self._report("failed", name, raised(*self._courier.unpack(error)))
         elif kind == "crashed inside":
             self._report("crashed inside", raised(*self._courier.unpack(value)))
         else:
-            getattr(sys, kind).write(value)  # stdout or stderr
+            _show(getattr(sys, kind), value)  # stdout or stderr
 
     def _ended(self) -> None:
         was_alive, self.alive = self.alive, False
@@ -203,11 +213,26 @@ def _started() -> "subprocess.Popen[bytes]":
         else {"start_new_session": True}
     )
     return subprocess.Popen(
-        [sys.executable, "-c", _BEGIN, json.dumps(sys.path)],
+        [
+            sys.executable,
+            "-c",
+            _BEGIN,
+            json.dumps([path for path in sys.path if isinstance(path, str)]),
+        ],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         **own_session,
     )
+
+
+def _show(stream: TextIO | None, text: str) -> None:
+    """Print what a worker's nodes have printed; if nobody can read it, that is no mistake of theirs."""
+    with suppress(OSError, AttributeError):  # a closed pipe; a program without a console
+        try:
+            stream.write(text)  # type: ignore[union-attr]
+        except UnicodeEncodeError as error:
+            plain = text.encode(error.encoding, "backslashreplace").decode(error.encoding)
+            stream.write(plain)  # type: ignore[union-attr]
 
 
 def _write(pipe: IO[bytes], data: bytes) -> None:
@@ -271,6 +296,8 @@ class Station:
     def end(self) -> None:
         """Say what is to be said, and end the processes that work for the nodes."""
         threading.Timer(FAREWELL, os._exit, (1,)).start()
+        sys.stdout.flush()
+        sys.stderr.flush()
         if hasattr(self, "_crew"):
             self._crew.kill()
         atexit._run_exitfuncs()  # as at the end of any process: semaphores are given back
@@ -291,9 +318,9 @@ class Station:
         return await self._crew.ask(what, *args)
 
     def _begin(self, plan: Plan) -> None:
-        self._trace = Trace(most=plan.most)
         disks = DiskDrawer(plan.data)
-        self._crew = Crew(plan, self._thread.reactor, self._trace, disks, self._failed)
+        reactor = self._thread.reactor
+        self._crew = Crew(plan, reactor, Trace(most=plan.most), disks, self._crew_said)
         self._ship()
 
     def _answer(self, number: int, task: "asyncio.Task[Any]") -> None:
@@ -306,14 +333,18 @@ class Station:
         self._put(number, "error", self._courier.pack_error(error))
 
     def _ship(self) -> None:
-        """Send what is new in the trace, again and again."""
+        """Send what is new in the trace, and what was begun to be printed, again and again."""
         self._thread.loop.call_later(SHIPPING, self._ship)
-        part = self._trace.take()
-        if any(part):
-            self._tell("trace", pickle.dumps(part))
+        self._crew.ship()
+        sys.stdout.flush()
+        sys.stderr.flush()
 
-    def _failed(self, kind: str, name: str, error: BaseException) -> None:
-        self._tell(kind, (name, self._courier.pack_error(error)))
+    def _crew_said(self, kind: str, *what: Any) -> None:
+        if kind == "failed":
+            name, error = what
+            self._tell(kind, (name, self._courier.pack_error(error)))
+        else:
+            self._tell(kind, what)  # plain data, which needs no courier
 
     def _crashed_inside(self, error: BaseException) -> None:
         self._tell("crashed inside", self._courier.pack_error(error))
@@ -339,17 +370,20 @@ class _Printed(io.TextIOBase):
         self._stream = stream
         self._tell = tell
         self._begun = ""
+        self._turn = threading.Lock()  # students may print from threads of their own
 
     def write(self, text: str) -> int:
-        *lines, self._begun = (self._begun + text).split("\n")
-        if lines:
-            self._tell(self._stream, "\n".join([*lines, ""]))
+        with self._turn:
+            *lines, self._begun = (self._begun + text).split("\n")
+            if lines:
+                self._tell(self._stream, "\n".join([*lines, ""]))
         return len(text)
 
     def flush(self) -> None:
-        if self._begun:
-            self._tell(self._stream, self._begun)
-        self._begun = ""
+        with self._turn:
+            if self._begun:
+                self._tell(self._stream, self._begun)
+            self._begun = ""
 
     def writable(self) -> bool:
         return True

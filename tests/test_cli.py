@@ -190,7 +190,9 @@ def test_the_demo_as_a_program_needs_no_screen_and_no_settings(start, tmp_path):
 def test_the_demo_fails_if_its_story_does_not_hold(monkeypatch, tmp_path):
     monkeypatch.setattr("p2pkit.demo.PATIENCE", 0.5)
     monkeypatch.setattr("p2pkit.protocols.repair.RepairedGossip.compare", lambda self: None)
-    result = run("demo", "--out", str(tmp_path / "picture.png"), "--nodes", "16", "--processes", "0")
+    result = run(
+        "demo", "--out", str(tmp_path / "picture.png"), "--nodes", "16", "--processes", "0"
+    )
     assert result.exit_code == 1
     assert "nodes did not hear it in" in result.stderr
     assert not (tmp_path / "picture.png").exists()

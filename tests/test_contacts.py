@@ -3,8 +3,7 @@
 import pytest
 
 from p2pkit import contacts as module
-from p2pkit.connection import Dial
-from p2pkit.contacts import CONTACT_IDLE, Contacts, Letter
+from p2pkit.contacts import CONTACT_IDLE, Contacts, Dial, Letter
 from p2pkit.message import Contact
 
 BOB = Contact("bob", "127.0.0.1:1")

@@ -5,12 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from p2pkit import message
+from p2pkit.clock import VirtualClock
 from p2pkit.errors import MessageError, ProtocolError
 from p2pkit.framing import MAX_SERIAL
 from p2pkit.host import BaseHost
 from p2pkit.message import Contact, Message, decode, encode
 from p2pkit.protocol import Protocol, on
-from p2pkit.testing import ManualClock, alone
+from p2pkit.testing import alone
 from p2pkit.trace import Trace
 
 
@@ -67,7 +68,7 @@ class PlainHost(BaseHost):
     disk = None
 
     def __init__(self, protocol=Talker, **options):
-        super().__init__(protocol, "n0", ManualClock(), Trace(), **options)
+        super().__init__(protocol, "n0", VirtualClock(), Trace(), **options)
         self.out, self.errors, self.dialled, self.hung_up = [], [], [], []
 
     def put(self, to, kind, body, serial, reply_to, via):

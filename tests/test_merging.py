@@ -138,3 +138,11 @@ def test_a_large_part_is_sorted_quickly_and_stays_sorted():
         merging.settle((start + 1_000) * 3 / 30_000 - 1e-9)
     assert len(trace) == 30_000
     assert [event.time for event in trace] == [number / 30_000 for number in range(30_000)]
+
+
+def test_a_merger_is_full_when_more_bytes_have_come_than_a_trace_keeps():
+    _, merging = merger(most=1000)
+    merging.put([log(0.1, "a", "Word", size=200_000)], {})
+    assert not merging.is_full
+    merging.put([log(0.2, "a", "Word", size=200_000)], {})
+    assert merging.is_full

@@ -153,10 +153,11 @@ LAYERS = [
     {"vocabulary"},
     {"protocol"},
     {"link", "trace", "framing", "disk", "topology", "address", "descriptors"},
-    {"host", "snapshot", "storage", "churn"},
+    {"host", "snapshot", "storage", "churn", "clock"},
     {"network", "testing", "stats"},
     {"connection", "contacts", "greeting", "reactor", "thread", "work"},
-    {"tcp", "merging", "courier"},
+    {"tcp", "merging", "courier", "simhost"},
+    {"simulation"},
     {"crew"},
     {"crews", "worker"},
     {"linking"},
@@ -173,7 +174,11 @@ def test_imports_point_one_way(number):
 
 
 @pytest.mark.parametrize(
-    "module", ["message", "vocabulary", "protocol", "link", "trace", "framing", "host"]
+    "module",
+    [
+        *("message", "vocabulary", "protocol", "link", "trace", "framing", "host"),
+        *("clock", "simhost", "simulation"),
+    ],
 )
 def test_the_core_touches_no_socket_no_clock_and_no_global_dice(module):
     forbidden = {

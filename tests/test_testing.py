@@ -2,10 +2,11 @@
 
 import pytest
 
+from p2pkit.clock import VirtualClock
 from p2pkit.errors import MessageError
 from p2pkit.message import Contact, Message
 from p2pkit.protocol import Protocol, on
-from p2pkit.testing import ManualClock, Said, alone
+from p2pkit.testing import Said, alone
 
 
 class Ping(Message):
@@ -189,8 +190,8 @@ def test_a_disk_is_there_and_each_bench_has_a_new_one():
             assert dict(bench.node.disk) == {"starts": 1}
 
 
-def test_a_manual_clock_stands_still_and_never_goes_back():
-    clock, times = ManualClock(), []
+def test_a_virtual_clock_stands_still_and_never_goes_back():
+    clock, times = VirtualClock(), []
     clock.advance(5.0)
     clock.at(1.0, lambda: times.append(clock.now))  # long over
     cancel = clock.at(6.0, times.append, "never")

@@ -73,15 +73,20 @@ def all_met(net):
 # Who is where
 
 
-@pytest.mark.parametrize(("processes", "found"), [(None, 1), (1, 1), (2, 2), (4, 4), (9, 4)])
+@pytest.mark.parametrize(("processes", "found"), [(1, 1), (2, 2), (4, 4), (9, 4)])
 def test_nodes_are_spread_over_processes_in_turn(processes, found):
     with LocalNetwork(Keeper, nx.cycle_graph(4), processes=processes) as net:
         pids = net.pids
         assert {name: net.call(name, "whoami") for name in net.names} == pids
         assert len(set(pids.values())) == found
-        assert (os.getpid() in pids.values()) == (processes is None)
+        assert os.getpid() not in pids.values()
         sizes = [list(pids.values()).count(pid) for pid in set(pids.values())]
         assert max(sizes) - min(sizes) <= 1
+
+
+def test_nodes_of_this_process_have_no_other_that_could_be_killed():
+    with LocalNetwork(Keeper, 2) as net, pytest.raises(NetworkError, match="live in this process"):
+        _ = net.pids
 
 
 def test_a_node_that_joins_lives_where_there_is_most_room():
@@ -208,6 +213,15 @@ def test_the_numbers_of_messages_go_on_after_a_kill():
             net.restart("n0")
         ids = [event.id for event in net.trace.where(kind="send", node="n0")]
         assert len(ids) == len(set(ids)) == 15
+
+
+def test_a_network_closes_when_some_of_a_killed_process_are_not_back():
+    with LocalNetwork(Keeper, nx.cycle_graph(4), processes=2) as net:
+        kill(net, "n0", "n2")
+        net.restart("n0")
+    assert [node.id for node in net] == ["n0", "n1", "n3"]
+    with pytest.raises(NodeDown):
+        _ = net["n2"]
 
 
 def test_all_processes_can_be_killed_and_all_nodes_come_back():
@@ -349,6 +363,105 @@ def test_a_worker_that_does_not_answer_is_said_to(monkeypatch):
         finally:
             os.kill(net.pids["n1"], signal.SIGCONT)
         assert net["n1"].known == []
+
+
+def test_a_stopped_worker_that_is_told_much_holds_nobody_else_up(monkeypatch):
+    monkeypatch.setattr(worker_module, "STUCK", 0.3)
+    if not hasattr(signal, "SIGSTOP"):
+        pytest.skip("processes cannot be stopped here")
+
+    class Listener(Keeper):
+        def take(self, text):
+            return len(text)
+
+    with LocalNetwork(Listener, 2, processes=2) as net:
+        os.kill(net.pids["n1"], signal.SIGSTOP)
+        try:
+            with pytest.raises(NetworkError, match="has somebody stopped it"):
+                net.call("n1", "take", "x" * 10_000_000)  # far more than a pipe holds
+            assert net.call("n0", "take", "short") == 5
+        finally:
+            os.kill(net.pids["n1"], signal.SIGCONT)
+        assert net.call("n1", "take", "short") == 5
+
+
+def test_events_of_the_others_are_kept_while_one_worker_does_not_answer(monkeypatch):
+    monkeypatch.setattr(worker_module, "STUCK", 0.3)
+    if not hasattr(signal, "SIGSTOP"):
+        pytest.skip("processes cannot be stopped here")
+
+    class Logger(Keeper):
+        def say(self, text):
+            self.log(text)
+
+    with LocalNetwork(Logger, 2, processes=2) as net:
+        os.kill(net.pids["n1"], signal.SIGSTOP)
+        try:
+            for number in range(3):
+                net.call("n0", "say", str(number))
+                with pytest.raises(NetworkError):
+                    len(net.trace)
+        finally:
+            os.kill(net.pids["n1"], signal.SIGCONT)
+        assert [event.value for event in net.trace.where(kind="log")] == ["0", "1", "2"]
+
+
+@pytest.mark.parametrize("processes", [None, 2])
+def test_a_method_that_wants_to_exit_ends_nothing(processes):
+    class Quitter(Keeper):
+        def quit(self):
+            sys.exit(3)
+
+    with LocalNetwork(Quitter, 2, processes=processes) as net:
+        with pytest.raises(ProtocolError, match="quit ended with SystemExit"):
+            net.call("n0", "quit")
+        assert net.call("n0", "whoami")
+
+
+@pytest.mark.parametrize("processes", [None, 3])
+def test_last_words_are_heard_by_nobody(processes):
+    class Eloquent(Keeper):
+        def on_stop(self):
+            self.broadcast(Entry(1))
+
+        @on(Entry)
+        def keep(self, entry, sender):
+            self.known.append(entry.number)
+
+    with LocalNetwork(Eloquent, 6, processes=processes) as net:
+        pass
+    assert [node.known for node in net] == [[]] * 6
+
+
+def test_a_module_that_starts_workers_while_it_is_imported_is_told_so(tmp_path, monkeypatch):
+    path = tmp_path / "eager.py"
+    path.write_text(
+        "from p2pkit import LocalNetwork, Protocol\n"
+        "class Eager(Protocol): pass\n"
+        "LocalNetwork(Eager, 2, processes=2)\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(NetworkError, match=r"eager is being imported.*__main__"):
+        import eager  # noqa: F401
+
+
+def test_what_was_begun_to_be_printed_is_not_lost(capsys):
+    class Dotted(Protocol):
+        def dot(self):
+            print("dots", end=".")  # noqa: T201
+
+    with LocalNetwork(Dotted, 1, processes=1) as net:
+        net.call("n0", "dot")
+    assert capsys.readouterr().out == "dots."
+
+
+def test_what_cannot_be_shown_here_is_no_mistake(monkeypatch):
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    worker_module._show(stream, "caf\u00e9\n")
+    stream.seek(0)
+    assert stream.read() == "caf\\xe9\n"
+    worker_module._show(None, "nobody has a console")
+    stream.close()
 
 
 def test_a_handler_that_hangs_in_a_worker_is_named(monkeypatch):

@@ -5,7 +5,7 @@ The option is what the network records: "all" (as it does unless told otherwise)
 """
 
 import threading
-from typing import Literal
+from typing import ClassVar, Literal
 
 import networkx as nx
 
@@ -44,6 +44,7 @@ class Sender(Protocol):
     workload = WORKLOADS["throughput"]
     connected = threading.Event()
     done = threading.Event()
+    stream: ClassVar[Stream]  # here, so that the main thread can look at it while nothing happens
 
     def dial(self, address: str) -> None:
         """Connect to the receiver."""
@@ -52,17 +53,13 @@ class Sender(Protocol):
     def on_connect(self, peer: str) -> None:
         """Prepare the stream, to the one peer that there is."""
         self.receiver = peer
-        self.stream = Stream(self.workload, self.send_all, self.done.set)
+        Sender.stream = Stream(self.workload, self.send_all, self.done.set)
         self.connected.set()
 
     def send_all(self, numbers: range, text: str) -> None:
         """Send some messages, each with its number."""
         for n in numbers:
             self.send(self.receiver, Rumor(n, text))
-
-    def get_stream(self) -> Stream:
-        """Lend the stream to the main thread, which looks at it while nothing happens."""
-        return self.stream
 
     def begin(self, count: int) -> None:
         """Start to send."""
@@ -93,8 +90,9 @@ def send(workload: Workload, port: int, record: Record) -> None:
     with _network(Sender.using(workload=workload), "sender", record) as net:
         net.call("sender", "dial", f"127.0.0.1:{port}")
         Sender.connected.wait()
-        stream = net.call("sender", "get_stream")
-        child.obey_with_threads(stream, Sender.done, lambda n: net.call("sender", "begin", n))
+        child.obey_with_threads(
+            Sender.stream, Sender.done, lambda n: net.call("sender", "begin", n)
+        )
 
 
 if __name__ == "__main__":

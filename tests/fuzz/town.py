@@ -4,7 +4,8 @@ thread."""
 from typing import Any
 
 from p2pkit import Message, Protocol, on
-from p2pkit.connection import Connection, Dial, Hello, Stage
+from p2pkit.connection import Connection, Hello, Stage
+from p2pkit.contacts import Dial
 from p2pkit.framing import HEARTBEAT_FRAME, frame
 from p2pkit.greeting import Attempt
 from p2pkit.message import encode
