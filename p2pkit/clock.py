@@ -25,6 +25,7 @@ class VirtualClock:
     def __init__(self) -> None:
         self.now = 0.0
         self.events = 0  # that have happened
+        self.halted = False  # somebody wants to look before more happens
         self._queue: list[tuple[float, int, Callable[..., object], tuple[Any, ...]]] = []
         self._serial = count()
         self._cancelled: set[int] = set()
@@ -56,6 +57,24 @@ class VirtualClock:
         self.events += 1
         action(*args)
         return True
+
+    def run(self, end: float, most: int) -> int:
+        """Do what is due up to a time, but not more than `most` entries, and nothing more once
+        `halted` is set; return how many were done."""
+        queue, cancelled = self._queue, self._cancelled
+        done = 0
+        self.halted = False
+        while queue and queue[0][0] <= end and done < most and not self.halted:
+            when, serial, action, args = heapq.heappop(queue)
+            if cancelled and serial in cancelled:
+                cancelled.discard(serial)
+                continue
+            if when > self.now:
+                self.now = when
+            done += 1
+            action(*args)
+        self.events += done
+        return done
 
     def advance(self, seconds: float) -> None:
         """Let so much time pass, and do what is due in it."""

@@ -17,13 +17,16 @@ from p2pkit.disk import Disk
 from p2pkit.framing import HEADER
 from p2pkit.host import BaseHost, Watch, whom
 from p2pkit.link import Lane, Link, Weather
-from p2pkit.message import Contact
+from p2pkit.message import Contact, Decoder, Find, Message
 from p2pkit.protocol import Protocol
 from p2pkit.trace import Trace
 
 LATENCY = 0.01
 """Seconds that a message takes on a link that says nothing. At zero, a protocol that forgets to look
 for duplicates would never end."""
+
+REMEMBERED = 1000
+"""Messages that a decoder remembers: those that are under way at the same time."""
 
 PEER_TIMEOUT = 5.0
 """Seconds without a sign of life after which a peer is given up: as on real sockets."""
@@ -40,6 +43,7 @@ class World(Interface):
     trace: Trace
     seed: int
 
+    def decoder(self, protocol: type[Protocol]) -> Decoder: ...
     def listener(self, address: str) -> "SimHost | None": ...
     def store(self, name: str) -> dict[str, bytes]: ...
     def node_failed(self, host: "SimHost", error: BaseException) -> None: ...
@@ -69,13 +73,16 @@ class End:
         self.cut = weather.is_cut(self.host.id, self.id)
         self.lane.link = _with_latency(weather.between(self.host.id, self.id))
 
-    def arrivals(self, size: int) -> list[float]:
+    def arrivals(self, size: int) -> tuple[float, ...]:
         """Return when a message that is sent now arrives: never, once or twice."""
         host = self.host
         times = self.lane.arrivals(host.clock.now, size, host.link_dice)
-        arrivals = [max(time, self.begins) for time in times]
-        self.last = max(self.last, *arrivals, 0.0)
-        return arrivals
+        if self.begins > host.clock.now:
+            times = tuple(max(time, self.begins) for time in times)
+        for time in times:
+            if time > self.last:
+                self.last = time
+        return times
 
     def goodbye(self) -> float:
         """Return when the other side hears that this one has closed: after all that was said."""
@@ -96,6 +103,23 @@ def _with_latency(link: Link) -> Link:
 @cache
 def _slowed(link: Link) -> Link:
     return replace(link, latency=LATENCY)
+
+
+class SharedDecoder(Decoder):
+    """A decoder that remembers the last messages: one that many nodes are told is decoded once."""
+
+    def __init__(self, find: Find) -> None:
+        super().__init__(find)
+        self._known: dict[bytes, Message] = {}
+
+    def decode(self, body: bytes) -> Message:
+        message = self._known.get(body)
+        if message is None:
+            message = super().decode(body)
+            if len(self._known) >= REMEMBERED:
+                self._known.clear()
+            self._known[body] = message
+        return message
 
 
 class SimHost(BaseHost):
@@ -123,6 +147,7 @@ class SimHost(BaseHost):
             serial=serial,
         )
         self.clock: VirtualClock = world.clock
+        self._decoder = world.decoder(protocol)
         self.world = world
         self.address = address
         self.open = True  # it listens; links may come up before it starts
@@ -193,6 +218,18 @@ class SimHost(BaseHost):
         else:
             self._drop(id, letter, "no such peer")
 
+    def broadcast(self, message: Message, but: tuple[str, ...]) -> None:
+        """Send a message to all peers: the same letter to each."""
+        kind, body = type(message).__name__, self.encoded(message)
+        letter = Letter(kind, body, self.next_serial(), 0)
+        for peer in self.peers:
+            if peer in but:
+                continue
+            if (end := self.links.get(peer)) is not None:
+                self._post(end, letter)
+            else:
+                self._drop(peer, letter, "no such peer")
+
     def work(
         self, function: Callable[..., Any], *args: Any, then: Callable[[Any], None], takes: float
     ) -> None:
@@ -223,14 +260,14 @@ class SimHost(BaseHost):
 
     def _post(self, end: End, letter: Letter) -> None:
         kind, body, serial, _ = letter
-        self.record("send", end.id, message=kind, size=len(body), serial=serial, data=body)
+        size = len(body)
+        self.trace.add(self.clock.now, "send", self.id, end.id, kind, size, serial, body)
         if not end.open:
             self._drop(end.id, letter, "node is down")
         elif end.cut:
             self._drop(end.id, letter, "cut")
         else:
-            size = HEADER + len(body)
-            arrivals = end.arrivals(size)
+            arrivals = end.arrivals(HEADER + size)
             if not arrivals:
                 self._drop(end.id, letter, "lost")
             for time in arrivals:
@@ -242,8 +279,8 @@ class SimHost(BaseHost):
         other = there.host
         if end.broken or not there.open:
             self._drop(end.id, letter, "node is down")
-        elif not other.waits(self._arrive, end, letter):
-            there.heard = self.now
+        elif not (other.paused and other.waits(self._arrive, end, letter)):
+            there.heard = self.clock.now
             other.deliver(self.id, letter.body, letter.serial, letter.reply_to, there)
 
     def _drop(self, peer: str, letter: Letter, reason: str) -> None:

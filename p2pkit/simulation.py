@@ -14,6 +14,7 @@ which `net.trace.digest()` shows. There are no sockets, no threads and no other 
 import heapq
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping
+from math import inf, nextafter
 from typing import Any
 
 import networkx as nx
@@ -22,10 +23,10 @@ from p2pkit.clock import VirtualClock
 from p2pkit.errors import NetworkError
 from p2pkit.host import Watch
 from p2pkit.link import Link, Weather
-from p2pkit.message import Message
+from p2pkit.message import Decoder, Message
 from p2pkit.network import Network
 from p2pkit.protocol import Protocol
-from p2pkit.simhost import SimHost, connect
+from p2pkit.simhost import SharedDecoder, SimHost, connect
 from p2pkit.trace import Record
 
 LOOK = 0.001
@@ -64,6 +65,7 @@ class SimNetwork(Network):
         self._listeners: dict[str, SimHost] = {}
         self._stores: dict[str, dict[str, bytes]] = {}
         self._lives: Counter[str] = Counter()
+        self._decoders: dict[type[Protocol], Decoder] = {}
         self._up_at_end: set[str] = set()
         self._start()
 
@@ -114,8 +116,13 @@ class SimNetwork(Network):
             if due >= end and not self._is_due(end):
                 self.clock.now = max(self.now, end)
                 return bool(until and until())  # it may look at the time
-            if self.step():
-                meter.count()
+            action = self._actions[0][0] if self._actions else inf
+            if action <= self.clock.due:
+                meter.count(self.step())
+            else:  # all that comes before the next action, or the next look
+                limit = min(end, nextafter(min(action, look if until else inf), 0.0))
+                meter.count(self.clock.run(limit, meter.left))
+                self._raise_errors()
 
     def _is_due(self, end: float) -> bool:
         """Tell whether something is due just at the end of a run."""
@@ -209,6 +216,14 @@ class SimNetwork(Network):
         host = self._listeners.get(address)
         return host if host is not None and host.open else None
 
+    def decoder(self, protocol: type[Protocol]) -> Decoder:
+        """Return what decodes for all nodes of a protocol: a message that is said to many is decoded
+        once, and shared, as nobody can change it."""
+        if protocol not in self._decoders:
+            handlers = {kind: handler.message for kind, handler in protocol.handlers.items()}
+            self._decoders[protocol] = SharedDecoder(handlers.get)
+        return self._decoders[protocol]
+
     def store(self, name: str) -> dict[str, bytes]:
         """Return what is on a node's disk."""
         return self._stores.setdefault(name, {})
@@ -216,6 +231,7 @@ class SimNetwork(Network):
     def node_failed(self, host: SimHost, error: BaseException) -> None:
         """Keep an exception of a node's own code, to be raised where the network is used."""
         self._errors.append(error)
+        self.clock.halted = True
 
     # The rest is how
 
@@ -281,9 +297,14 @@ class Meter:
         self._since = net.now
         self._events = 0
 
-    def count(self) -> None:
-        """Count one event. Raises NetworkError when there are too many in too short a time."""
-        self._events += 1
+    @property
+    def left(self) -> int:
+        """Events that may happen before it looks again."""
+        return self._most - self._events
+
+    def count(self, events: int) -> None:
+        """Count some events. Raises NetworkError when there are too many in too short a time."""
+        self._events += events
         if self._events < self._most:
             return
         now = self._net.now
