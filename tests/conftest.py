@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import threading
 from collections import Counter
 from pathlib import Path
@@ -12,6 +13,9 @@ from tools import eventually
 from p2pkit import tcp
 
 os.environ.setdefault("MPLBACKEND", "Agg")
+
+# Some tests press Ctrl-C. Who runs the tests in the background may have let all of us ignore it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

@@ -753,7 +753,7 @@ def test_an_exception_leaves_tell(network):
 
 
 def test_an_exception_that_no_run_saw_leaves_the_end_of_the_with_block(real_network):
-    with pytest.raises(ZeroDivisionError), network(Diary, 2) as net:  # noqa: PT012
+    with pytest.raises(ZeroDivisionError), real_network(Diary, 2) as net:  # noqa: PT012
         net.call("n0", "spoil", "n1")
         net.call("n0", "say", "n1", 1)
         while net.is_up("n1"):
