@@ -249,6 +249,7 @@ class BaseHost(Host):
 
         def ring() -> None:
             timer.active = False
+            timer._forget = None  # it is over: there is nothing left to cancel
             action(*args)
 
         self._arm(timer, self.clock.now + seconds, ring)
