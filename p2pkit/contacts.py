@@ -11,6 +11,10 @@ from typing import Protocol as Interface
 
 from p2pkit.message import Contact
 
+DIAL_TIMEOUT = 5.0
+"""Seconds that an address may take to answer; a firewall that swallows packets would take
+minutes."""
+
 CONTACT_IDLE = 10.0
 """Seconds without a message, either way, after which the connection to a contact is closed."""
 

@@ -12,7 +12,7 @@ from typing import Protocol as Interface
 
 from p2pkit.address import is_any, is_local, join, split
 from p2pkit.connection import Connection, Hello, Refusal, Stage
-from p2pkit.contacts import Dial
+from p2pkit.contacts import DIAL_TIMEOUT, Dial
 from p2pkit.errors import HelloError, NetworkError, NotUnderstood, harmless
 from p2pkit.framing import HEARTBEAT_FRAME, MAX_FRAME
 from p2pkit.message import Contact, decode
@@ -23,10 +23,6 @@ VERSION = 1
 
 HELLO_TIMEOUT = 5.0
 """Seconds that somebody may take to say who they are."""
-
-DIAL_TIMEOUT = 5.0
-"""Seconds that an address may take to answer; a firewall that swallows packets would take
-minutes."""
 
 CONFIRM_TIMEOUT = 1.0
 """Seconds that a dial takes longer, at the most, to see that the other side has the connection too."""

@@ -19,6 +19,7 @@ from typing import Protocol as Interface
 
 import msgspec
 
+from p2pkit.contacts import Letter
 from p2pkit.disk import Disk
 from p2pkit.errors import NotUnderstood, ProtocolError
 from p2pkit.framing import MAX_SERIAL
@@ -26,6 +27,10 @@ from p2pkit.message import Contact, Decoder, Message, encode
 from p2pkit.protocol import Host, Protocol, Timer
 from p2pkit.snapshot import ShowCase, copied
 from p2pkit.trace import Trace
+
+PEER_TIMEOUT = 5.0
+"""Seconds without a sign of life after which a peer is given up: longer than a busy laptop's
+hiccups."""
 
 Watch = Callable[[Any], Mapping[str, Any]]
 
@@ -311,6 +316,13 @@ class BaseHost(Host):
     ) -> None:
         """Write an event of this node into the trace."""
         self.trace.add(self.clock.now, kind, self.id, peer, message, size, serial, data, reason)
+
+    def _drop(self, peer: str, letter: Letter, reason: str) -> None:
+        """Record that a message of ours goes no further."""
+        kind, body, serial, _ = letter
+        self.record(
+            "drop", peer, message=kind, size=len(body), serial=serial, data=body, reason=reason
+        )
 
     def run(self, action: Callable[..., object], *args: Any) -> Any:
         """Run a piece of the student's code: the one place where it is entered, and where its

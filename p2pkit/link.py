@@ -156,6 +156,10 @@ class Weather:
         groups = self._groups
         return groups is not None and groups.get(sender, -1) != groups.get(receiver, -1)
 
+    def divides(self, a: str, b: str) -> bool:
+        """Tell whether nothing gets through between two nodes, in one direction or both."""
+        return self.is_cut(a, b) or self.is_cut(b, a)
+
     def shape(self, sender: str, receiver: str, link: Link) -> None:
         """Put another link between two nodes, in one direction."""
         self._shaped[sender, receiver] = link

@@ -359,7 +359,7 @@ class LocalNetwork(Network):
         """Tell whether two nodes could be connected."""
         if not {a, b} <= self._running or {a, b} & self._paused:
             return False
-        return not (self.weather.is_cut(a, b) or self.weather.is_cut(b, a))
+        return not self.weather.divides(a, b)
 
     def _tell_progress(self, links: int) -> None:
         if self._progress is not None:

@@ -33,9 +33,10 @@ from p2pkit.address import join
 from p2pkit.connection import PAUSE_UNSENT
 from p2pkit.errors import MessageError, NetworkError, NotUnderstood
 from p2pkit.greeting import TAKEN
+from p2pkit.host import PEER_TIMEOUT
 from p2pkit.message import MAX_BODY, Message, encode
 from p2pkit.protocol import Protocol, on
-from p2pkit.tcp import PEER_TIMEOUT, Surroundings, TcpHost
+from p2pkit.tcp import Surroundings, TcpHost
 from p2pkit.thread import LoopEnded, LoopThread
 from p2pkit.trace import Trace
 

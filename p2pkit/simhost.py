@@ -12,10 +12,10 @@ from typing import Any
 from typing import Protocol as Interface
 
 from p2pkit.clock import VirtualClock
-from p2pkit.contacts import CONTACT_IDLE, Contacts, Dial, Letter
+from p2pkit.contacts import CONTACT_IDLE, DIAL_TIMEOUT, Contacts, Dial, Letter
 from p2pkit.disk import Disk
 from p2pkit.framing import HEADER
-from p2pkit.host import BaseHost, Watch, whom
+from p2pkit.host import PEER_TIMEOUT, BaseHost, Watch, whom
 from p2pkit.link import Lane, Link, Weather
 from p2pkit.message import Contact, Decoder, Find, Message
 from p2pkit.protocol import Protocol
@@ -27,12 +27,6 @@ for duplicates would never end."""
 
 REMEMBERED = 1000
 """Messages that a decoder remembers: those that are under way at the same time."""
-
-PEER_TIMEOUT = 5.0
-"""Seconds without a sign of life after which a peer is given up: as on real sockets."""
-
-DIAL_TIMEOUT = 5.0
-"""Seconds that an address may take to answer: as on real sockets."""
 
 
 class World(Interface):
@@ -283,12 +277,6 @@ class SimHost(BaseHost):
             there.heard = self.clock.now
             other.deliver(self.id, letter.body, letter.serial, letter.reply_to, there)
 
-    def _drop(self, peer: str, letter: Letter, reason: str) -> None:
-        kind, body, serial, _ = letter
-        self.record(
-            "drop", peer, message=kind, size=len(body), serial=serial, data=body, reason=reason
-        )
-
     # How connections begin
 
     def _dial(self, dial: Dial) -> None:
@@ -381,8 +369,7 @@ class SimHost(BaseHost):
 
     def is_cut(self, id: str) -> bool:
         """Tell whether something between this node and another stops messages, either way."""
-        weather = self.world.weather
-        return weather.is_cut(self.id, id) or weather.is_cut(id, self.id)
+        return self.world.weather.divides(self.id, id)
 
     def close_end(self, end: End, reason: str) -> None:
         """Close this end of a connection, and let the other side know."""

@@ -19,7 +19,7 @@ from p2pkit.disk import Disk
 from p2pkit.errors import NetworkError, harmless
 from p2pkit.framing import MAX_FRAME, MAX_SERIAL, frame
 from p2pkit.greeting import TAKEN, Greeter, reason_of
-from p2pkit.host import BaseHost, Watch, whom
+from p2pkit.host import PEER_TIMEOUT, BaseHost, Watch, whom
 from p2pkit.link import Lane, Link, Weather
 from p2pkit.message import Contact, Message
 from p2pkit.protocol import Protocol
@@ -28,10 +28,6 @@ from p2pkit.trace import Trace
 
 HEARTBEAT = 1.0
 """Seconds between signs of life on a connection with nothing else to say."""
-
-PEER_TIMEOUT = 5.0
-"""Seconds without a sign of life after which a peer is given up: longer than a busy laptop's
-hiccups."""
 
 MAX_UNREAD = 5 * MAX_FRAME
 """Bytes of memory for what comes in, of all connections of a node together: four of the largest
@@ -360,7 +356,7 @@ class TcpHost(BaseHost):
 
     def is_cut(self, id: str) -> bool:
         """Tell whether something between this node and another stops messages, either way."""
-        return self.around.weather.is_cut(self.id, id) or self.around.weather.is_cut(id, self.id)
+        return self.around.weather.divides(self.id, id)
 
     def dial_failed(self, dial: Dial, why: str) -> None:
         name = dial.expected and harmless(dial.expected)  # a stranger may have named them
@@ -416,12 +412,6 @@ class TcpHost(BaseHost):
         untroubled = connection.lane is None and not connection.cut
         is_open = connection.stage is Stage.READY and connection.id in self.peers
         connection.is_clear = untroubled and is_open
-
-    def _drop(self, peer: str, letter: Letter, reason: str) -> None:
-        kind, body, serial, _ = letter
-        self.record(
-            "drop", peer, message=kind, size=len(body), serial=serial, data=body, reason=reason
-        )
 
     # The rest
 
