@@ -8,15 +8,28 @@
     >>> said, clock.now
     (['one second', 'two seconds'], 2.0)
 
-What is due at the same time happens in the order in which it was asked for: a running number breaks
-the tie, so that every run of the same program goes alike.
+What is due at the same time happens in the order in which it was asked for, so that every run of the
+same program goes alike.
+
+The queue is a calendar (Brown, "Calendar queues: a fast O(1) priority queue implementation for the
+simulation event set problem", CACM 1988): an entry is put on the page of its millisecond, and a page
+is sorted when its time has come. That is faster than one large heap, and of exactly the same order.
 """
 
-import heapq
-from collections.abc import Callable
-from itertools import count
+from collections.abc import Callable, Iterable
+from heapq import heappop, heappush
 from math import inf
+from operator import itemgetter
 from typing import Any
+
+PAGES = 1000
+"""Pages of the calendar for one second: each then holds what a sort does quickly, and latencies of
+networks are longer than one."""
+
+Entry = tuple[float, Callable[..., object], tuple[Any, ...]]
+"""When, what to do, and its arguments."""
+
+_WHEN = itemgetter(0)
 
 
 class VirtualClock:
@@ -24,57 +37,80 @@ class VirtualClock:
 
     def __init__(self) -> None:
         self.now = 0.0
-        self.events = 0  # that have happened
         self.halted = False  # somebody wants to look before more happens
-        self._queue: list[tuple[float, int, Callable[..., object], tuple[Any, ...]]] = []
-        self._serial = count()
-        self._cancelled: set[int] = set()
+        self._pages: dict[int, list[Entry]] = {}  # of the time to come; each in order of asking
+        self._numbers: list[int] = []  # of those pages: a heap
+        self._open = -1  # the number of the page that is open
+        self._page: list[Entry] = []  # that page, the first entry last
+        self._late: list[tuple[float, int, Entry]] = []  # a heap of what came after it was opened
+        self._serial = 0  # of those: ties go in order
 
-    def post(self, when: float, action: Callable[..., object], *args: Any) -> int:
-        """Call action(*args) at a time, or now if that has passed; return the entry's number."""
-        serial = next(self._serial)
-        heapq.heappush(self._queue, (when, serial, action, args))
-        return serial
+    def post(self, when: float, action: Callable[..., object], *args: Any) -> None:
+        """Call action(*args) at a time, or now if that has passed."""
+        self.post_all(((when, action),), args)
+
+    def post_all(
+        self, calls: Iterable[tuple[float, Callable[..., object]]], args: tuple[Any, ...]
+    ) -> None:
+        """Make several calls with the same arguments, each at its time."""
+        pages = self._pages
+        for when, action in calls:
+            number = int(when * PAGES)
+            if number in pages:
+                pages[number].append((when, action, args))
+            elif number > self._open:
+                pages[number] = [(when, action, args)]
+                heappush(self._numbers, number)
+            else:
+                self._serial += 1
+                heappush(self._late, (when, self._serial, (when, action, args)))
 
     def at(self, when: float, action: Callable[..., object], *args: Any) -> Callable[[], object]:
         """Call action(*args) at a time; return what cancels the call."""
-        serial = self.post(when, action, *args)
-        return lambda: self._cancelled.add(serial)
+        call = [(action, args)]
+        self.post(when, _ring, call)
+        return call.clear
 
     @property
     def due(self) -> float:
         """When the next entry is due; infinity if there is none."""
-        while self._queue and self._queue[0][1] in self._cancelled:
-            self._cancelled.discard(heapq.heappop(self._queue)[1])
-        return self._queue[0][0] if self._queue else inf
+        while (entry := self._take()) is not None:
+            if not _is_cancelled(entry):
+                self._put_back(entry)
+                return entry[0]
+        return inf
+
+    @property
+    def pending(self) -> int:
+        """How many entries there are."""
+        return sum(map(len, self._pages.values())) + len(self._page) + len(self._late)
 
     def step(self) -> bool:
         """Do what is due next, at its time. Return False if there is nothing."""
-        if self.due == inf:
-            return False
-        when, _, action, args = heapq.heappop(self._queue)
-        self.now = max(self.now, when)
-        self.events += 1
-        action(*args)
-        return True
+        return self.due < inf and self.run(inf, 1) > 0
 
     def run(self, end: float, most: int) -> int:
         """Do what is due up to a time, but not more than `most` entries, and nothing more once
         `halted` is set; return how many were done."""
-        queue, cancelled = self._queue, self._cancelled
-        done = 0
+        late = self._late
         self.halted = False
-        while queue and queue[0][0] <= end and done < most and not self.halted:
-            when, serial, action, args = heapq.heappop(queue)
-            if cancelled and serial in cancelled:
-                cancelled.discard(serial)
-                continue
+        for done in range(most):
+            if late or not self._page:
+                entry = self._take()
+                if entry is None:
+                    return done
+            else:
+                entry = self._page.pop()
+            when, action, args = entry
+            if when > end:
+                self._put_back(entry)
+                return done
             if when > self.now:
                 self.now = when
-            done += 1
             action(*args)
-        self.events += done
-        return done
+            if self.halted:
+                return done + 1
+        return most
 
     def advance(self, seconds: float) -> None:
         """Let so much time pass, and do what is due in it."""
@@ -85,5 +121,30 @@ class VirtualClock:
 
     def clear(self) -> None:
         """Forget all that is due."""
-        self._queue.clear()
-        self._cancelled.clear()
+        for queue in (self._pages, self._numbers, self._page, self._late):
+            queue.clear()
+
+    def _take(self) -> Entry | None:
+        """Take what is due next out of the queue, opening the next page if need be."""
+        late, numbers = self._late, self._numbers
+        if not self._page and numbers and not (late and late[0][0] * PAGES < numbers[0]):
+            self._open = heappop(numbers)
+            self._page = self._pages.pop(self._open)
+            self._page.sort(key=_WHEN)  # a stable sort: ties stay in order
+            self._page.reverse()
+        if late and not (self._page and self._page[-1][0] <= late[0][0]):
+            return heappop(late)[2]
+        return self._page.pop() if self._page else None
+
+    def _put_back(self, entry: Entry) -> None:
+        """Put what `_take` has returned back to the front of the queue."""
+        self._page.append(entry)
+
+
+def _ring(call: list[tuple[Callable[..., object], tuple[Any, ...]]]) -> None:
+    for action, args in call:
+        action(*args)
+
+
+def _is_cancelled(entry: Entry) -> bool:
+    return entry[1] is _ring and not entry[2][0]

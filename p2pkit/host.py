@@ -11,7 +11,8 @@ call `deliver`, `peer_up` and `peer_down` when something comes in:
 
 import json
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from copy import copy
 from random import Random
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -76,8 +77,9 @@ class BaseHost(Host):
         self.trace = trace
         self._seed = seed
         self._life = life  # how often this node has begun, from 1
-        self.random = self.dice()
-        self.peers: Mapping[str, str] = MappingProxyType({})
+        self._random: Random | None = None
+        self._peers: MutableMapping[str, str] = {}
+        self._lent: Mapping[str, str] | None = None  # a view of them that somebody has
         self.node = protocol()
         self.node.__dict__["_host"] = self
         self.alive = False
@@ -128,7 +130,7 @@ class BaseHost(Host):
         """A connection to a peer is up."""
         if self.waits(self.peer_up, peer, address):
             return
-        self.peers = MappingProxyType({**self.peers, peer: address})
+        self._own_peers()[peer] = address
         self.record("connect", peer)
         self.run(self.node.on_connect, peer)
 
@@ -138,7 +140,7 @@ class BaseHost(Host):
             return
         if self.waits(self.peer_down, peer, reason):
             return
-        self.peers = MappingProxyType({p: a for p, a in self.peers.items() if p != peer})
+        self._own_peers().pop(peer, None)
         self.record("disconnect", peer, reason=reason)
         self.run(self.node.on_disconnect, peer)
 
@@ -157,9 +159,11 @@ class BaseHost(Host):
         self.trace.add(self.clock.now, "receive", self.id, sender, kind, len(body), serial, body)
         if question is not None:
             self._answered(reply_to, message)
-            return
-        if not self.alive:
-            return
+        elif self.alive:
+            self.react(kind, message, sender, serial, via)
+
+    def react(self, kind: str, message: Message, sender: str, serial: int, via: Any) -> None:
+        """Call the handler of a message, and send back what it returns."""
         try:
             answer = self._methods[kind](message, sender)
             if answer is not None:
@@ -231,12 +235,27 @@ class BaseHost(Host):
     def now(self) -> float:
         return self.clock.now
 
+    @property
+    def random(self) -> Random:
+        if self._random is None:  # dice take 2.6 KB, and a thousand nodes may never throw them
+            self._random = self.dice()
+        return self._random
+
+    @property
+    def peers(self) -> Mapping[str, str]:
+        if self._lent is None:
+            self._lent = MappingProxyType(self._peers)
+        return self._lent
+
+    def ids(self) -> Sequence[str]:
+        return list(self._peers)
+
     def send(self, to: str | Contact, message: Message) -> None:
         self.put(to, type(message).__name__, self.encoded(message), self.next_serial(), 0, None)
 
     def broadcast(self, message: Message, but: tuple[str, ...]) -> None:
         kind, body, serial = type(message).__name__, self.encoded(message), self.next_serial()
-        for peer in self.peers:
+        for peer in self.peers:  # putting may end a connection: a view does not change
             if peer not in but:
                 self.put(peer, kind, body, serial, 0, None)
 
@@ -295,7 +314,7 @@ class BaseHost(Host):
             )
 
     def disconnect(self, peer: str) -> None:
-        if peer in self.peers:
+        if peer in self._peers:
             self.hang_up(peer)
 
     def log(self, text: str) -> None:
@@ -316,6 +335,12 @@ class BaseHost(Host):
     ) -> None:
         """Write an event of this node into the trace."""
         self.trace.add(self.clock.now, kind, self.id, peer, message, size, serial, data, reason)
+
+    def _own_peers(self) -> MutableMapping[str, str]:
+        """Return the peers, to be changed: a copy of them if somebody has seen these."""
+        if self._lent is not None:
+            self._peers, self._lent = copy(self._peers), None
+        return self._peers
 
     def _drop(self, peer: str, letter: Letter, reason: str) -> None:
         """Record that a message of ours goes no further."""

@@ -15,8 +15,10 @@ What a link cannot know is what was sent before: a message that waits for a busy
 not overtake its predecessor. That is the `Lane`, one for each direction of each connection.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import combinations, product
 from random import Random
 
 Latency = float | tuple[float, float] | Callable[[Random], float] | None
@@ -66,6 +68,16 @@ class Link:
                 f"Link(latency={self.latency}): seconds, 0 or more, a range as (low, high)"
             )
 
+    @cached_property
+    def pace(self) -> tuple[float, float] | None:
+        """The lowest latency, and by how much it varies, in seconds: if there is nothing else that
+        this link does to messages."""
+        latency = self.latency
+        if self.bandwidth or self.loss or self.duplicate or not self.ordered or callable(latency):
+            return None
+        low, high = latency if isinstance(latency, tuple) else (latency or 0.0, latency or 0.0)
+        return low, high - low
+
     def delay(self, random: Random) -> float | None:
         """Draw how many seconds the next message takes, or None if it never arrives."""
         if self.loss and random.random() < self.loss:
@@ -108,6 +120,8 @@ class Lane:
     """One direction of one connection: what a link does to one message because of those before
     it."""
 
+    __slots__ = ("free", "last", "link")
+
     def __init__(self, link: Link) -> None:
         self.link = link
         self.free = 0.0  # when the line has finished with the messages before
@@ -139,10 +153,12 @@ class Lane:
 class Weather:
     """What lies between any two nodes of a network at this moment: links, cuts and partitions."""
 
-    def __init__(self, link: Link | None = None) -> None:
-        self.link = link or Link()
+    def __init__(self, link: Link | None = None, *, latency: float | None = None) -> None:
+        """link: between all nodes. latency: what a link takes that says nothing of it, in seconds."""
+        self._latency = latency
+        self.link = self._settled(link or Link())
         self._shaped: dict[tuple[str, str], Link] = {}
-        self._cuts: set[tuple[str, str]] = set()
+        self._cuts: dict[tuple[str, str], None] = {}
         self._groups: dict[str, int] | None = None
 
     def between(self, sender: str, receiver: str) -> Link:
@@ -160,13 +176,25 @@ class Weather:
         """Tell whether nothing gets through between two nodes, in one direction or both."""
         return self.is_cut(a, b) or self.is_cut(b, a)
 
+    def divided(self, names: Iterable[str]) -> Iterator[tuple[str, str]]:
+        """Yield all pairs of some nodes between which nothing gets through, in one direction or
+        both; some of them twice."""
+        yield from self._cuts
+        if self._groups is not None:
+            number = {name: self._groups.get(name, -1) for name in names}
+            sides = {
+                side: [name for name in number if number[name] == side] for side in number.values()
+            }
+            for one, other in combinations(sides.values(), 2):
+                yield from product(one, other)
+
     def shape(self, sender: str, receiver: str, link: Link) -> None:
         """Put another link between two nodes, in one direction."""
-        self._shaped[sender, receiver] = link
+        self._shaped[sender, receiver] = self._settled(link)
 
     def cut(self, sender: str, receiver: str) -> None:
         """Let nothing pass from one node to another."""
-        self._cuts.add((sender, receiver))
+        self._cuts[sender, receiver] = None
 
     def partition(self, groups: Iterable[Iterable[str]]) -> None:
         """Let nothing pass between groups. Those in no group are one more; the last partition is
@@ -177,3 +205,8 @@ class Weather:
         """Undo all cuts and the partition. Links keep their shape."""
         self._cuts.clear()
         self._groups = None
+
+    def _settled(self, link: Link) -> Link:
+        if link.latency is None and self._latency is not None:
+            return replace(link, latency=self._latency)
+        return link

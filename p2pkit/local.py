@@ -147,7 +147,8 @@ class LocalNetwork(Network):
         return self._end if self._closed else self._reactor.time
 
     def _run(self, end: float, until: Callable[[], object] | None) -> bool:
-        self._reactor.after_turn = self._activity.set if until is not None else None
+        looks = until is not None or bool(self._observers)
+        self._reactor.after_turn = self._activity.set if looks else None
         try:
             while True:
                 self._raise_errors()
@@ -155,7 +156,7 @@ class LocalNetwork(Network):
                 self._activity.clear()
                 self._act()
                 began = time.perf_counter()
-                if until is not None and until():
+                if self._look(until):
                     return True
                 cost = time.perf_counter() - began
                 now = self.now
@@ -163,7 +164,7 @@ class LocalNetwork(Network):
                     self._raise_errors()
                     return False
                 self._activity.wait(min(self._next_action(end) - now, self._glance))
-                if until is not None:  # leave the nodes time to act before the next look
+                if looks:  # leave the nodes time to act before the next look
                     time.sleep(min(max(0.001, 2 * cost), max(0.0, end - self.now)))
         finally:
             self._reactor.after_turn = None

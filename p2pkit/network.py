@@ -30,6 +30,8 @@ from p2pkit.host import Watch
 from p2pkit.link import Link, Weather
 from p2pkit.message import Message
 from p2pkit.protocol import Protocol
+from p2pkit.show import network_html
+from p2pkit.tables import table
 from p2pkit.topology import name_of, named
 from p2pkit.trace import Record, Trace
 
@@ -85,6 +87,7 @@ class Network(ABC):
         self._hinted: dict[str, int] = {}
         self._errors: list[BaseException] = []  # what nodes' own code has raised
         self._closed = False
+        self._observers: list[Callable[[], object]] = []
 
     # Time
 
@@ -151,6 +154,21 @@ class Network(ABC):
     def overlay(self) -> "nx.Graph[str]":
         """Return the connections that there are now, between the nodes that are up."""
 
+    def table(self, *fields: str, **columns: Callable[[Any], Any]) -> Any:
+        """Return a pandas DataFrame of attributes of all nodes, a row each: as they are now, and
+        those that are down as they were at their end.
+
+        fields: names of attributes; without any fields and columns, all that the nodes' own code
+        has set. columns: functions of the node, as in table(rumors=lambda node: len(node.heard)).
+        The index is the node's name, and the column `up` says whether it is running. It shows None
+        for a node that lacks the attribute, or of which nothing is left. The values are copies.
+        Raises NetworkError for an attribute that no node has, and for a method.
+        """
+        return table(self, fields, columns)
+
+    def _repr_html_(self) -> str:
+        return network_html(self)
+
     @property
     def names(self) -> list[str]:
         """The names of all nodes, those that are down included, in graph order."""
@@ -172,6 +190,12 @@ class Network(ABC):
             hint = f"did you mean {near[0]}?" if near else f"the nodes are {some}"
             raise NetworkError(f"there is no node {name} in this network: {hint}")
         return name
+
+    def observe(self, look: Callable[[], object]) -> Callable[[], None]:
+        """Call look() while time passes: in simulation after each event, on real nodes some times a
+        second. What it raises leaves `run`. Return what ends that."""
+        self._observers.append(look)
+        return partial(self._observers.remove, look)
 
     # Trouble
 
@@ -281,6 +305,12 @@ class Network(ABC):
     @abstractmethod
     def _change_weather(self, change: Callable[[Weather], object]) -> None:
         """Change what lies between nodes, wherever they run."""
+
+    def _look(self, until: Callable[[], object] | None) -> bool:
+        """Let the observers look, and tell whether the condition of a run holds."""
+        for look in list(self._observers):
+            look()
+        return until is not None and bool(until())
 
     def _act(self) -> None:
         """Do the actions of `after` that are due."""

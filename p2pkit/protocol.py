@@ -23,7 +23,7 @@ tell which one it has.
 
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
 from difflib import get_close_matches
 from random import Random
 from typing import Any, ClassVar, Self
@@ -108,7 +108,7 @@ class Protocol:
 
     def sample(self, k: int) -> list[str]:
         """Return k different peers, chosen at random, or all of them if there are fewer."""
-        peers = list(self.peers)
+        peers = self._host.ids()
         return self.random.sample(peers, min(k, len(peers)))
 
     def ask(
@@ -245,8 +245,18 @@ class Host(ABC):
     `Protocol`."""
 
     id: str
-    random: Random
-    peers: Mapping[str, str]
+
+    @property
+    @abstractmethod
+    def random(self) -> Random: ...
+
+    @property
+    @abstractmethod
+    def peers(self) -> Mapping[str, str]: ...
+
+    def ids(self) -> Sequence[str]:
+        """Return the ids of the peers."""
+        return list(self.peers)
 
     @property
     @abstractmethod

@@ -5,28 +5,42 @@ other; a message takes the time that its link says. Silence is noticed as late a
 PEER_TIMEOUT, and for the same reasons: a cut, a partition, a pause.
 """
 
-from collections.abc import Callable
-from dataclasses import replace
-from functools import cache
+from collections.abc import Callable, Sequence
+from random import Random
 from typing import Any
 from typing import Protocol as Interface
 
 from p2pkit.clock import VirtualClock
 from p2pkit.contacts import CONTACT_IDLE, DIAL_TIMEOUT, Contacts, Dial, Letter
+from p2pkit.crowd import Others, Roll
 from p2pkit.disk import Disk
+from p2pkit.ends import End, connect, farewell
 from p2pkit.framing import HEADER
 from p2pkit.host import PEER_TIMEOUT, BaseHost, Watch, whom
-from p2pkit.link import Lane, Link, Weather
+from p2pkit.link import Weather
 from p2pkit.message import Contact, Decoder, Find, Message
 from p2pkit.protocol import Protocol
 from p2pkit.trace import Trace
 
-LATENCY = 0.01
-"""Seconds that a message takes on a link that says nothing. At zero, a protocol that forgets to look
-for duplicates would never end."""
-
 REMEMBERED = 1000
 """Messages that a decoder remembers: those that are under way at the same time."""
+
+
+class SharedDecoder(Decoder):
+    """A decoder that remembers the last messages: one that many nodes are told is decoded once."""
+
+    def __init__(self, find: Find) -> None:
+        super().__init__(find)
+        self.known: dict[bytes, Message] = {}
+
+    def decode(self, body: bytes) -> Message:
+        message = self.known.get(body)
+        if message is None:
+            message = super().decode(body)
+            if len(self.known) >= REMEMBERED:
+                self.known.clear()
+            self.known[body] = message
+        return message
 
 
 class World(Interface):
@@ -37,83 +51,11 @@ class World(Interface):
     trace: Trace
     seed: int
 
-    def decoder(self, protocol: type[Protocol]) -> Decoder: ...
+    def decoder(self, protocol: type[Protocol]) -> SharedDecoder: ...
     def listener(self, address: str) -> "SimHost | None": ...
     def store(self, name: str) -> dict[str, bytes]: ...
+    def meet(self, a: str, b: str) -> None: ...
     def node_failed(self, host: "SimHost", error: BaseException) -> None: ...
-
-
-class End:
-    """One end of a connection: what its node sends goes to the other end, `back`."""
-
-    back: "End"
-
-    def __init__(self, host: "SimHost", other: "SimHost", purpose: str) -> None:
-        self.host = host
-        self.id = other.id
-        self.address = other.address
-        self.purpose = purpose
-        self.lane = Lane(Link())
-        self.cut = False
-        self.open = True
-        self.broken = False  # what is on its way from here is lost
-        self.begins = 0.0  # nothing arrives there before it is up at the other end
-        self.last = 0.0  # when the last of what was said from here arrives
-        self.heard = host.clock.now  # when the last message came
-        self.since: float | None = None  # when silence began
-
-    def look_up(self, weather: Weather) -> None:
-        """Look how messages travel from here now."""
-        self.cut = weather.is_cut(self.host.id, self.id)
-        self.lane.link = _with_latency(weather.between(self.host.id, self.id))
-
-    def arrivals(self, size: int) -> tuple[float, ...]:
-        """Return when a message that is sent now arrives: never, once or twice."""
-        host = self.host
-        times = self.lane.arrivals(host.clock.now, size, host.link_dice)
-        if self.begins > host.clock.now:
-            times = tuple(max(time, self.begins) for time in times)
-        for time in times:
-            if time > self.last:
-                self.last = time
-        return times
-
-    def goodbye(self) -> float:
-        """Return when the other side hears that this one has closed: after all that was said."""
-        host = self.host
-        flight = self.lane.link.flight(host.link_dice)
-        self.last = max(self.last, self.begins, host.clock.now + flight)
-        return self.last
-
-    def close(self, reason: str) -> None:
-        """End the connection in good order."""
-        self.host.close_end(self, reason)
-
-
-def _with_latency(link: Link) -> Link:
-    return _slowed(link) if link.latency is None else link
-
-
-@cache
-def _slowed(link: Link) -> Link:
-    return replace(link, latency=LATENCY)
-
-
-class SharedDecoder(Decoder):
-    """A decoder that remembers the last messages: one that many nodes are told is decoded once."""
-
-    def __init__(self, find: Find) -> None:
-        super().__init__(find)
-        self._known: dict[bytes, Message] = {}
-
-    def decode(self, body: bytes) -> Message:
-        message = self._known.get(body)
-        if message is None:
-            message = super().decode(body)
-            if len(self._known) >= REMEMBERED:
-                self._known.clear()
-            self._known[body] = message
-        return message
 
 
 class SimHost(BaseHost):
@@ -141,18 +83,45 @@ class SimHost(BaseHost):
             serial=serial,
         )
         self.clock: VirtualClock = world.clock
-        self._decoder = world.decoder(protocol)
+        self._decoder = shared = world.decoder(protocol)
+        self._known = shared.known
+        tallies = {kind: world.trace.tally("receive", kind, id) for kind in protocol.handlers}
+        self._tallies = {kind: tally for kind, tally in tallies.items() if tally is not None}
         self.world = world
         self.address = address
         self.open = True  # it listens; links may come up before it starts
         self.links: dict[str, End] = {}  # to peers, by id
         self.calling: dict[str, End] = {}  # to those whose answer to our call is on its way
         self.ends: dict[End, None] = {}  # all of them, in the order of their making
-        self.link_dice = self.dice("links")
+        self.unmet: Others[str] | None = None  # peers with whom no connection had to be made yet
         self._dialling: dict[Dial, None] = {}
         self._contacts = Contacts(self._dial, self._post, self._drop)
         self._disk: Disk | None = None
+        self._link_dice: Random | None = None
         self._tidies = False
+
+    # Peers
+
+    def join_crowd(self, everybody: Roll[str]) -> None:
+        """Have everybody as a peer, from the start, and make a connection when it is needed."""
+        self._peers = Others(everybody, self.id)
+        self._lent = None
+        self.unmet = Others(everybody, self.id)
+        self.record("connect", reason="everybody")
+
+    def meet_all(self) -> None:
+        """Make the connections to all peers that were not needed until now."""
+        for peer in list(self.unmet or ()):
+            self.world.meet(self.id, peer)
+
+    def ids(self) -> Sequence[str]:
+        return self._peers.ids() if isinstance(self._peers, Others) else list(self._peers)
+
+    def end_to(self, peer: str) -> End | None:
+        """Return our end of the connection to a peer."""
+        if self.unmet is not None and peer in self.unmet:
+            self.world.meet(self.id, peer)
+        return self.links.get(peer)
 
     # Coming and going
 
@@ -171,19 +140,31 @@ class SimHost(BaseHost):
         self.alive = self.open = False
 
     def _go(self, kind: str, *, broken: bool) -> None:
+        self.meet_all()
         held = self._held.copy()
         self.end(kind)
         self.open = False
+        peers = [self.links[peer] for peer in self._peers if peer in self.links]
         self.links.clear()
-        for end in list(self.ends):
+        for end in dict.fromkeys([*peers, *self.ends]):
             end.broken = broken
             self.close_end(end, "node is down")
-        for _, args in held:
-            match args:
-                case (End() as end, Letter() as letter):  # it came during a pause, and was not read
-                    end.host._drop(end.id, letter, "node is down")
+        for action, args in held:
+            match getattr(action, "__self__", None), args:
+                case (
+                    End() as end,
+                    (Letter() as letter,),
+                ):  # it came during a pause, and was not read
+                    end.back.host._drop(self.id, letter, "node is down")
 
     # What a protocol asks for
+
+    @property
+    def link_dice(self) -> Random:
+        """The dice of our links."""
+        if self._link_dice is None:
+            self._link_dice = self.dice("links")
+        return self._link_dice
 
     @property
     def contact(self) -> Contact:
@@ -202,7 +183,7 @@ class SimHost(BaseHost):
         self, to: str | Contact, kind: str, body: bytes, serial: int, reply_to: int, via: Any
     ) -> None:
         id = whom(to)
-        end = via or (self.links.get(id) if id in self.peers else None)
+        end = via or (self.end_to(id) if id in self._peers else None)
         letter = Letter(kind, body, serial, reply_to)
         if end is not None:
             self._post(end, letter)
@@ -216,13 +197,18 @@ class SimHost(BaseHost):
         """Send a message to all peers: the same letter to each."""
         kind, body = type(message).__name__, self.encoded(message)
         letter = Letter(kind, body, self.next_serial(), 0)
+        simple = []
         for peer in self.peers:
             if peer in but:
                 continue
-            if (end := self.links.get(peer)) is not None:
+            end = self.end_to(peer)
+            if end is None:
+                self._drop(peer, letter, "no such peer")
+            elif end.pace is None:
                 self._post(end, letter)
             else:
-                self._drop(peer, letter, "no such peer")
+                simple.append(end)
+        self._post_all(simple, letter)
 
     def work(
         self, function: Callable[..., Any], *args: Any, then: Callable[[Any], None], takes: float
@@ -231,15 +217,22 @@ class SimHost(BaseHost):
         self.clock.post(self.now + takes, self._worked, function, args, then)
 
     def dial(self, address: str, expected: str | None) -> None:
-        if address not in self.peers.values() and (expected is None or expected not in self.links):
+        if address not in self._peers.values() and (
+            expected is None or self.end_to(expected) is None
+        ):
             self._dial(Dial(address, expected, "peer"))
 
     def hang_up(self, peer: str) -> None:
-        end = self.links.pop(peer, None)
+        end = self.end_to(peer)
         if end is None:
             return  # asked for already
+        del self.links[peer]
         self.close_end(end, "closed here")
         self.clock.post(self.now, self.peer_down, peer, "closed here")  # after this handler
+
+    def pause(self) -> None:
+        self.meet_all()
+        super().pause()
 
     def failed(self, error: BaseException) -> None:
         self.crash()
@@ -253,29 +246,54 @@ class SimHost(BaseHost):
     # How messages travel
 
     def _post(self, end: End, letter: Letter) -> None:
+        if end.pace is not None:
+            self._post_all([end], letter)
+            return
+        now, random = self.clock.now, self.link_dice
         kind, body, serial, _ = letter
         size = len(body)
-        self.trace.add(self.clock.now, "send", self.id, end.id, kind, size, serial, body)
+        self.trace.add(now, "send", self.id, end.id, kind, size, serial, body)
         if not end.open:
             self._drop(end.id, letter, "node is down")
         elif end.cut:
             self._drop(end.id, letter, "cut")
         else:
-            arrivals = end.arrivals(HEADER + size)
+            arrivals = end.arrivals(now, HEADER + size, random)
             if not arrivals:
                 self._drop(end.id, letter, "lost")
             for time in arrivals:
-                self.clock.post(time, self._arrive, end, letter)
+                self.clock.post(time, end.forward, letter)
 
-    def _arrive(self, end: End, letter: Letter) -> None:
-        """A message of ours is at the other end."""
-        there = end.back
-        other = there.host
-        if end.broken or not there.open:
-            self._drop(end.id, letter, "node is down")
-        elif not (other.paused and other.waits(self._arrive, end, letter)):
-            there.heard = self.clock.now
-            other.deliver(self.id, letter.body, letter.serial, letter.reply_to, there)
+    def _post_all(self, ends: list[End], letter: Letter) -> None:
+        """Send a letter over several connections that have a pace."""
+        now, random = self.clock.now, self.link_dice.random
+        kind, body, serial, _ = letter
+        due = []
+        for end in ends:
+            low, span = end.pace  # type: ignore[misc]
+            time = now + (low + span * random() if span else low)
+            if time < end.last:  # no message overtakes those before it
+                time = end.last
+            end.last = time
+            due.append((time, end.forward))
+        self.clock.post_all(due, (letter,))
+        peers = [end.id for end in ends]
+        self.trace.add_each(now, "send", self.id, peers, kind, len(body), serial, body)
+
+    def hear(self, end: End, letter: Letter) -> None:
+        """Take a message from a connection: in few steps if it was decoded before."""
+        kind, body, serial, reply_to = letter
+        message = self._known.get(body)
+        if message is None or reply_to or not self.alive:
+            self.deliver(end.id, body, serial, reply_to, end)
+            return
+        if (tally := self._tallies.get(kind)) is not None:
+            tally[0] += 1
+            tally[1] += len(body)
+        else:
+            now, size = self.clock.now, len(body)
+            self.trace.add(now, "receive", self.id, end.id, kind, size, serial, body)
+        self.react(kind, message, end.id, serial, end)
 
     # How connections begin
 
@@ -289,7 +307,7 @@ class SimHost(BaseHost):
         other = self.world.listener(dial.address)
         id = other.id if other else dial.expected or dial.address
         there, back = (
-            _with_latency(self.world.weather.between(*pair)).flight(self.link_dice)
+            self.world.weather.between(*pair).flight(self.link_dice)
             for pair in ((self.id, id), (id, self.id))
         )
         if other is None:
@@ -316,7 +334,7 @@ class SimHost(BaseHost):
             self.clock.post(wait, self._knock, dial, back)
         else:
             here, there = connect(self, other, dial.purpose)
-            there.begins = self.now + back
+            there.begins = there.last = self.now + back
             if dial.purpose == "peer":
                 self.bury(other.id)
                 other.bury(self.id)
@@ -375,7 +393,7 @@ class SimHost(BaseHost):
         """Close this end of a connection, and let the other side know."""
         if not end.open:
             return
-        end.open = False
+        end.shut()
         self.ends.pop(end, None)
         self._contacts.closed(end)
         back = end.back
@@ -389,7 +407,7 @@ class SimHost(BaseHost):
         """The other side has closed a connection."""
         if not end.open or self.waits(self.hung_up, end, why):
             return
-        end.open = False
+        end.shut()
         self.ends.pop(end, None)
         self._contacts.closed(end)
         if self.links.get(end.id) is end:
@@ -450,23 +468,3 @@ class SimHost(BaseHost):
     ) -> None:
         if not self.waits(self._worked, function, args, then):
             self.run(lambda: then(function(*args)))
-
-
-def connect(a: SimHost, b: SimHost, purpose: str) -> tuple[End, End]:
-    """Make a connection between two nodes; return its ends."""
-    here, there = End(a, b, purpose), End(b, a, purpose)
-    here.back, there.back = there, here
-    for end in (here, there):
-        end.host.ends[end] = None
-        end.look_up(a.world.weather)
-    for end in (here, there):
-        end.host.notice(end)  # whoever has dialled may be paused meanwhile
-    return here, there
-
-
-def farewell(a: SimHost, b: SimHost) -> float | None:
-    """Return when the last connection of two nodes ends, if one of them has closed it while the
-    other is still being told what was said before."""
-    closed = [end.back for end in a.ends_to(b.id) + b.ends_to(a.id) if not end.back.open]
-    last = max((end.last for end in closed if not end.broken), default=0.0)
-    return last if last > a.now else None

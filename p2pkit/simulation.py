@@ -14,36 +14,47 @@ which `net.trace.digest()` shows. There are no sockets, no threads and no other 
 import heapq
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping
+from itertools import chain
 from math import inf, nextafter
-from typing import Any
+from typing import Any, TypeGuard
 
 import networkx as nx
 
 from p2pkit.clock import VirtualClock
-from p2pkit.errors import NetworkError
+from p2pkit.crowd import Others, Roll, complete_graph, is_crowd
+from p2pkit.ends import connect
 from p2pkit.host import Watch
 from p2pkit.link import Link, Weather
-from p2pkit.message import Decoder, Message
+from p2pkit.message import Message
+from p2pkit.meter import Meter
 from p2pkit.network import Network
 from p2pkit.protocol import Protocol
-from p2pkit.simhost import SharedDecoder, SimHost, connect
+from p2pkit.simhost import SharedDecoder, SimHost
 from p2pkit.trace import Record
+from p2pkit.vocabulary import Handler
+
+LATENCY = 0.01
+"""Seconds that a message takes on a link that says nothing. At zero, a protocol that forgets to look
+for duplicates would never end."""
 
 LOOK = 0.001
 """Seconds of virtual time between two looks at the condition of run(until=…)."""
 
-BUDGET = 1_000_000
-"""Events in one second of virtual time after which a run is taken for one that never ends."""
+LOOK_AT_EACH = 0.00001
+"""More seconds for each node: a condition usually looks at all of them."""
 
-EACH = 1000
-"""Events of each node that are allowed in any case: a large network has more to do."""
+MANY = 100
+"""Nodes from which on a network of everyone with everyone makes a connection only when it is needed."""
 
 
 class SimNetwork(Network):
     """Nodes in virtual time. See `Network` for what they all can do.
 
-    A link without a latency of its own takes 10 ms. Everything happens inside `run` and `step`, in
-    this thread; verbs take effect at once, at the time that `now` shows.
+    A number above 100 in place of a graph makes no connections at the start: nodes have all others
+    as their peers, and the trace has one `connect` event a node, without a peer. (A protocol that
+    has an on_connect gets all its connections.) A link without a latency of its own takes 10 ms.
+    Everything happens inside `run` and `step`, in this thread; verbs take effect at once, at the
+    time that `now` shows.
     """
 
     def __init__(
@@ -57,25 +68,35 @@ class SimNetwork(Network):
         watch: Watch | None = None,
         record: Record = "all",
     ) -> None:
+        if _is_many(graph) and not any(map(_greets, [protocol, *(roles or {}).values()])):
+            graph = complete_graph(graph)
         super().__init__(
             protocol, graph, link=link, seed=seed, roles=roles, watch=watch, record=record
         )
+        self.weather = Weather(link, latency=LATENCY)
         self.clock = VirtualClock()
         self._hosts: dict[str, SimHost] = {}
         self._listeners: dict[str, SimHost] = {}
         self._stores: dict[str, dict[str, bytes]] = {}
         self._lives: Counter[str] = Counter()
-        self._decoders: dict[type[Protocol], Decoder] = {}
+        self._decoders: dict[type[Protocol], SharedDecoder] = {}
         self._up_at_end: set[str] = set()
         self._start()
 
     def _start(self) -> None:
         for name in self.graph:
             self._new_host(name)
-        self._connect(self.graph.edges)
+        if not is_crowd(self.graph):
+            self._connect(self.graph.edges)
         hosts = list(self._hosts.values())
         for host in hosts:
             host.start()
+        self._raise_errors()
+        if is_crowd(self.graph):
+            everybody = Roll({host.id: host.address for host in hosts})
+            for host in hosts:
+                host.join_crowd(everybody)
+            return
         for host in hosts:
             for peer in self.graph[host.id]:
                 if peer in host.links:
@@ -101,6 +122,7 @@ class SimNetwork(Network):
         else:
             happened = self.clock.step()
         self._raise_errors()
+        self._look(None)
         return happened
 
     def _run(self, end: float, until: Callable[[], object] | None) -> bool:
@@ -112,12 +134,12 @@ class SimNetwork(Network):
             if until is not None and (due >= look or due >= end):
                 if until():
                     return True
-                look = due + LOOK
+                look = due + LOOK + LOOK_AT_EACH * len(self)
             if due >= end and not self._is_due(end):
                 self.clock.now = max(self.now, end)
                 return bool(until and until())  # it may look at the time
             action = self._actions[0][0] if self._actions else inf
-            if action <= self.clock.due:
+            if action <= self.clock.due or self._observers:
                 meter.count(self.step())
             else:  # all that comes before the next action, or the next look
                 limit = min(end, nextafter(min(action, look if until else inf), 0.0))
@@ -150,6 +172,8 @@ class SimNetwork(Network):
         return self.is_up(node) and self._hosts[self.name(node)].paused
 
     def overlay(self) -> "nx.Graph[str]":
+        if is_crowd(self.graph) and not any(map(_has_changed, self._hosts.values())):
+            return complete_graph(len(self))
         graph: nx.Graph[str] = nx.Graph()
         graph.add_nodes_from(name for name in self.names if self.is_up(name))
         graph.add_edges_from(
@@ -192,7 +216,7 @@ class SimNetwork(Network):
 
     def heal(self) -> None:
         self._change_weather(Weather.heal)
-        self._connect(self.graph.edges)
+        self._connect(self._edges())
         self._raise_errors()
 
     # The end
@@ -216,7 +240,25 @@ class SimNetwork(Network):
         host = self._listeners.get(address)
         return host if host is not None and host.open else None
 
-    def decoder(self, protocol: type[Protocol]) -> Decoder:
+    @property
+    def handlers(self) -> Mapping[str, tuple[str, Handler]]:
+        """What handles each kind of messages: the protocol's name, and the handler."""
+        protocols = [*self.roles.values(), self.protocol]  # the last one has the last word
+        return {
+            kind: (protocol.__name__, handler)
+            for protocol in protocols
+            for kind, handler in protocol.handlers.items()
+        }
+
+    def known(self) -> Iterable[Message]:
+        """Return the different messages that were decoded of late."""
+        return chain(*(decoder.known.values() for decoder in self._decoders.values()))
+
+    def links(self) -> int:
+        """Return the number of connections that were made, each counted at both its ends."""
+        return sum(len(host.links) for host in self._hosts.values())
+
+    def decoder(self, protocol: type[Protocol]) -> SharedDecoder:
         """Return what decodes for all nodes of a protocol: a message that is said to many is decoded
         once, and shared, as nobody can change it."""
         if protocol not in self._decoders:
@@ -227,6 +269,14 @@ class SimNetwork(Network):
     def store(self, name: str) -> dict[str, bytes]:
         """Return what is on a node's disk."""
         return self._stores.setdefault(name, {})
+
+    def meet(self, a: str, b: str) -> None:
+        """Make the connection between two nodes of a crowd, if they had none yet."""
+        one, two = self._hosts[a], self._hosts[b]
+        if one.unmet is None or two.unmet is None or b not in one.unmet:
+            return
+        del one.unmet[b], two.unmet[a]
+        one.links[b], two.links[a] = connect(one, two, "peer")
 
     def node_failed(self, host: SimHost, error: BaseException) -> None:
         """Keep an exception of a node's own code, to be raised where the network is used."""
@@ -267,6 +317,8 @@ class SimNetwork(Network):
         """Bring up the connections of some edges of the graph, where that can be."""
         for a, b in edges:
             one, two = self._hosts[a], self._hosts[b]
+            if one.unmet is not None and b in one.unmet:
+                continue  # they can reach each other: no connection was needed yet
             if not (one.open and two.open) or one.paused or two.paused or one.is_cut(b):
                 continue
             one.bury(b)
@@ -275,12 +327,28 @@ class SimNetwork(Network):
                 for end in connect(one, two, "peer"):
                     end.host.ready(end)
 
+    def _edges(self) -> Iterable[tuple[str, str]]:
+        """Return the edges of the graph, without those of a crowd that nobody has used yet."""
+        if not is_crowd(self.graph):
+            return self.graph.edges
+        return [(name, peer) for name in self.graph for peer in self._used_links(name)]
+
+    def _used_links(self, name: str) -> list[str]:
+        """Return the neighbours in a crowd with whom a node had to be connected, in graph order."""
+        neighbours, unmet = self.graph[name], self._hosts[name].unmet
+        if unmet is None or not isinstance(neighbours, Others):
+            return list(neighbours)
+        return [*sorted(unmet.gone, key=unmet.roll.positions.__getitem__), *neighbours.more]
+
     def _up(self, node: Hashable) -> SimHost:
         return self._hosts[self._up_name(node)]
 
     def _change_weather(self, change: Callable[[Weather], object]) -> None:
         self._need_open()
         change(self.weather)
+        if is_crowd(self.graph):
+            for a, b in self.weather.divided(self.names):
+                self.meet(a, b)
         ends = [end for host in self._hosts.values() for end in host.ends]
         for end in ends:
             end.look_up(self.weather)
@@ -288,44 +356,16 @@ class SimNetwork(Network):
             end.host.notice(end)
 
 
-class Meter:
-    """Counts the events of a run, and notices one that does not get on."""
+def _is_many(graph: object) -> TypeGuard[int]:
+    return isinstance(graph, int) and not isinstance(graph, bool) and graph > MANY
 
-    def __init__(self, net: SimNetwork) -> None:
-        self._net = net
-        self._most = max(BUDGET, EACH * len(net))
-        self._since = net.now
-        self._events = 0
 
-    @property
-    def left(self) -> int:
-        """Events that may happen before it looks again."""
-        return self._most - self._events
+def _greets(protocol: object) -> bool:
+    """Tell whether a protocol does something when a connection comes up."""
+    return getattr(protocol, "on_connect", None) is not Protocol.on_connect
 
-    def count(self, events: int) -> None:
-        """Count some events. Raises NetworkError when there are too many in too short a time."""
-        self._events += events
-        if self._events < self._most:
-            return
-        now = self._net.now
-        if now - self._since < 1:
-            raise NetworkError(self._complaint(now - self._since))
-        self._since, self._events = now, 0
 
-    def _complaint(self, seconds: float) -> str:
-        said = f"{self._events:,} events in {seconds:.3g} s of virtual time"
-        received: Counter[str] = Counter()
-        for (kind, message, _, _), number in self._net.trace.counts().items():
-            if kind == "receive" and message:
-                received[message] += number
-        if received.total() < self._events / 2:
-            return f"{said}: does a timer set itself again at once?"
-        [(name, number)] = received.most_common(1)
-        share = number / received.total()
-        return f"{said}, {share:.0%} of the messages in {self._where(name)}: is a duplicate check missing?"
-
-    def _where(self, message: str) -> str:
-        """Return the handler of a kind of messages."""
-        protocol = self._net.protocol
-        handler = protocol.handlers.get(message)
-        return f"{protocol.__name__}.{handler.method}" if handler else message
+def _has_changed(host: SimHost) -> bool:
+    """Tell whether a node of a crowd has not the peers any more that it had at the start."""
+    peers = host._peers
+    return not (host.alive and isinstance(peers, Others)) or bool(peers.gone or peers.more)

@@ -193,7 +193,7 @@ class TcpHost(BaseHost):
         self, to: str | Contact, kind: str, body: bytes, serial: int, reply_to: int, via: Any
     ) -> None:
         id = whom(to)
-        connection = via or (self.links.get(id) if id in self.peers else None)
+        connection = via or (self.links.get(id) if id in self._peers else None)
         if connection is not None:
             self._post(connection, Letter(kind, body, serial, reply_to))
         elif isinstance(to, Contact):
@@ -410,7 +410,7 @@ class TcpHost(BaseHost):
         else:
             connection.lane.link = link  # what is under way keeps its place
         untroubled = connection.lane is None and not connection.cut
-        is_open = connection.stage is Stage.READY and connection.id in self.peers
+        is_open = connection.stage is Stage.READY and connection.id in self._peers
         connection.is_clear = untroubled and is_open
 
     # The rest

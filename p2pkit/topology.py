@@ -85,6 +85,8 @@ def named(graph: "nx.Graph[Any] | int") -> "nx.Graph[str]":
     """
     import networkx as nx
 
+    from p2pkit.crowd import is_crowd
+
     if _is_number(graph):
         _check_size(graph)
         graph = _simple(graph, combinations(range(graph), 2))
@@ -93,6 +95,8 @@ def named(graph: "nx.Graph[Any] | int") -> "nx.Graph[str]":
             f"{_shorten(graph)} is a {type(graph).__name__}, not a graph: use a networkx graph, "
             "or the number of nodes of a complete graph"
         )
+    if is_crowd(graph):
+        return graph
     _check_size(len(graph))
     if (loop := next(nx.nodes_with_selfloops(graph), None)) is not None:
         raise TopologyError(

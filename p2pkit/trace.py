@@ -21,7 +21,7 @@ fields], a log's text, a state.
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from math import inf
 from typing import Any, Literal, NamedTuple
@@ -30,6 +30,7 @@ import msgspec
 
 from p2pkit.errors import TraceError
 from p2pkit.message import Message, encode
+from p2pkit.show import trace_html
 
 KINDS = {
     "start": "a node began, or began again after a crash",
@@ -158,9 +159,8 @@ class Trace:
         """Record one event; the parameters are the fields of `Event`."""
         if self._is_open:
             self._events.append((time, kind, node, peer, message, size, serial, data, reason))
-            self._room -= size
-            if len(self._events) == self.most or self._room < 0:
-                self._is_open = False
+            if self.most is not None:
+                self._fill(size)
         else:
             cause = reason.partition(":")[0] if reason else None
             tally = self._tallies.get((kind, message, cause, node))
@@ -170,6 +170,47 @@ class Trace:
             tally[1] += size
         if kind == "drop" and reason:
             self._drops[reason.partition(":")[0]] += 1
+
+    def add_each(
+        self,
+        time: float,
+        kind: str,
+        node: str,
+        peers: Sequence[str],
+        message: str,
+        size: int,
+        serial: int,
+        data: bytes,
+    ) -> None:
+        """Record one event for each of several peers, of which nothing else differs."""
+        if self._is_open and self.most is None:
+            self._events += [
+                (time, kind, node, peer, message, size, serial, data, None) for peer in peers
+            ]
+        elif self._is_open:
+            for peer in peers:
+                self.add(time, kind, node, peer, message, size, serial, data)
+        elif peers:
+            self._count((kind, message, None, node), len(peers), len(peers) * size)
+
+    def tally(self, kind: str, message: str, node: str) -> list[int] | None:
+        """Return the number and the bytes of some events, for a hasty recorder to count up itself;
+        None if events are kept."""
+        return (
+            None if self._is_open else self._tallies.setdefault((kind, message, None, node), [0, 0])
+        )
+
+    def _fill(self, size: int) -> None:
+        """Take into account that one more event was kept."""
+        self._room -= size
+        if len(self._events) == self.most or self._room < 0:
+            self._is_open = False
+
+    def _count(self, key: Key, number: int, size: int) -> None:
+        """Count events that are not kept."""
+        tally = self._tallies.setdefault(key, [0, 0])
+        tally[0] += number
+        tally[1] += size
 
     # A trace whose events come from several processes: each has a part, and hands it over
 
@@ -187,9 +228,7 @@ class Trace:
             self.add(*event)
         for key, (number, size) in tallies.items():
             self._is_open = False  # some events are missing: those after them are no sequence
-            tally = self._tallies.setdefault(key, [0, 0])
-            tally[0] += number
-            tally[1] += size
+            self._count(key, number, size)
             if key[0] == "drop" and key[2]:
                 self._drops[key[2]] += number
 
@@ -289,7 +328,8 @@ class Trace:
     def counts(self) -> Counter[Key]:
         """Return how many events there were by (kind, message, reason, node)."""
         self.catch_up()
-        counted = Counter({key: number for key, (number, _) in self._tallies.items()})
+        tallies = self._tallies.items()
+        counted = Counter({key: number for key, (number, _) in tallies if number})
         for event in map(Event._make, islice(self._events, len(self._events))):
             reason = event.reason and event.reason.partition(":")[0]
             counted[event.kind, event.message, reason, event.node] += 1
@@ -368,6 +408,9 @@ class Trace:
             kinds[kind] += number
         what = ", ".join(f"{number:,} {kind}" for kind, number in kinds.most_common())
         return f"<Trace of {len(self):,} events: {what}>" if kinds else "<Trace of no events>"
+
+    def _repr_html_(self) -> str:
+        return trace_html(self)
 
 
 def _named(message: "str | type[Message] | Message | None") -> tuple[str | None, bytes | None]:

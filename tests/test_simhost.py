@@ -13,7 +13,8 @@ from p2pkit import Contact, Link, Message, Protocol, SimNetwork, on
 from p2pkit.contacts import CONTACT_IDLE
 from p2pkit.framing import HEADER
 from p2pkit.message import encode
-from p2pkit.simhost import DIAL_TIMEOUT, LATENCY, PEER_TIMEOUT
+from p2pkit.simhost import DIAL_TIMEOUT, PEER_TIMEOUT
+from p2pkit.simulation import LATENCY
 
 
 class Note(Message):

@@ -20,7 +20,7 @@ from itertools import accumulate
 
 import matplotlib.pyplot as plt
 
-from p2pkit import LocalNetwork, Message, Node, Protocol, on
+from p2pkit import Link, LocalNetwork, Message, Node, Protocol, SimNetwork, on
 from p2pkit.framing import FrameReader
 from p2pkit.plot import style
 
@@ -467,8 +467,7 @@ with LocalNetwork(Friendly, 2) as net:
     for node in net:
         print(node.id, "heard", node.heard)
 
-# %%
-print("    ms  node  kind         peer  message    bytes")
+print("\n    ms  node  kind         peer  message    bytes")
 for event in net.trace:
     print(
         f"{1000 * event.time:6.2f}  {event.node:4}  {event.kind:11}  {event.peer or '':4}  "
@@ -478,6 +477,63 @@ print(f"\n{net.trace.count(kind='receive')} of {net.trace.count(kind='send')} me
 print("and the first one, without its header, was", next(net.trace.where(kind="send")).data)
 
 # %% [markdown]
+# ## And without a socket
+#
+# A class that says only what a node does can run where there is no socket at all: in a **simulation**.
+# Change one word, `LocalNetwork` to `SimNetwork`. The messages are the same bytes; how long each is on
+# its way is computed. A `Link` says how long that is, to the real nodes as well, which then hold each
+# message back. Put a tenth of a second between the two, about as far as from Europe to America and
+# back, and run the same story in both.
+
+# %%
+for network in (LocalNetwork, SimNetwork):
+    with network(Friendly, 2, link=Link(latency=0.1)) as net:
+        done = net.run(until=lambda: all(node.heard for node in net), within=PATIENCE)
+    times = [1000 * event.time for event in net.trace.where(kind="receive")]
+    print(
+        f"{network.__name__:12} all were greeted: {done}, at {times[0]:.3f} and {times[1]:.3f} ms"
+    )
+
+# %% [markdown]
+# On the real network something is always a little late, and in each run something else. In the
+# simulation a tenth of a second is a tenth of a second. Nobody waits for it: its clock does not tick, it
+# *jumps* to whatever is due next. So an hour costs no more than what happens in it.
+#
+# And what happens in it is **the same in every run**. Chance comes from dice, and the dice from a
+# `seed`: run it twice, and you get the same events at the same times, to the last digit. The trace's
+# digest, a fingerprint of all its events, shows it.
+
+
+# %%
+class Affectionate(Friendly):
+    """Greet everybody once more about every minute."""
+
+    def on_connect(self, peer):
+        greeting = Greeting(f"still there, {peer}?")
+        self.every(60.0, self.send, peer, greeting, jitter=20.0)  # seconds, and up to so many later
+
+
+def an_hour(seed):
+    link = Link(latency=(0.01, 0.3))  # seconds: drawn for each message, from next door to far away
+    with SimNetwork(Affectionate, 2, link=link, seed=seed) as net:
+        net.run(3600.0)  # seconds
+    return net
+
+
+began = time.perf_counter()
+net = an_hour(seed=1)
+took = time.perf_counter() - began
+print(f"{net.now:,.0f} s on the nodes' clocks, and on yours {1000 * took:.0f} ms,", end=" ")
+print(f"for {net.trace.count(kind='receive')} greetings")
+for seed in (1, 1, 2):
+    print(f"seed {seed}: {an_hour(seed).trace.digest()}")
+
+# %% [markdown]
+# The same seed, the same hour; another seed, another one. That is worth more than speed. A mistake that
+# shows once in a thousand runs can be looked at again, as often as you like, until you understand it. But
+# a simulation knows only what somebody has put into it, and the glued and cut pieces of this notebook
+# nobody would have. So this course does both: **small on real sockets, large in simulation**.
+#
 # ## Exercise: a framer for every stream
 #
 # Your `read_frame` *waits*. A node with a hundred peers cannot wait for one of them: it takes bytes
@@ -599,6 +655,7 @@ check(Framer)
 # - TCP carries bytes in order, and knows nothing of messages. Where one ends, you have to say.
 # - A mark inside the data can be forged. A length in front cannot, but it can lie: have a limit.
 # - To wait is to say for how long.
+# - The same class runs on real sockets and in virtual time, where the same seed is the same run.
 #
 # Two nodes know each other because you introduced them. With fifty, who tells whom about whom? That
 # is the next notebook.

@@ -1,7 +1,7 @@
 """Flooding: tell everybody you know, once.
 
-The oldest way to reach a whole network (it is how Gnutella searched and how Bitcoin spreads
-blocks). Every node passes a rumor on to all its peers but the one it came from, the first time
+The oldest way to reach a whole network: it is how Usenet spread its articles and how Gnutella
+searched. Every node passes a rumor on to all its peers but the one it came from, the first time
 that it hears it. On a connected overlay of n nodes and m links, everybody is reached, by exactly
 2m - n + 1 messages: the first teller uses each of its links, and every other node all of its links
 but one.

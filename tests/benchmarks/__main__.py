@@ -6,17 +6,20 @@ import os
 import platform
 import sys
 import time
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks import harness, report
+from tests.benchmarks import harness, report, simulated_profile
 from tests.benchmarks.harness import Failed, Peer, Result
 
 
 def main() -> None:
     """Measure, and print what was found."""
     options = _options()
+    if options.profile or options.scale:
+        return _look_closer(options)
     peers, names = _chosen(options.only)
     peers = [peer for peer in peers if _is_there(peer)]
     for name in set(names) & set(harness.NETWORKS):
@@ -45,10 +48,31 @@ def _options() -> argparse.Namespace:
     text = f"a workload or a peer, may be repeated: {known}"
     parser.add_argument("--only", action="append", default=[], metavar="NAME", help=text)
     parser.add_argument("--json", metavar="FILE", help="keep every measurement")
+    text = "only show where the time of a simulation goes (Linux, macOS)"
+    parser.add_argument("--profile", action="store_true", help=text)
+    text = "only show how a simulation grows, and put the measurements and a plot there"
+    parser.add_argument("--scale", metavar="DIRECTORY", type=Path, help=text)
     options = parser.parse_args()
     options.rounds = options.rounds or (2 if options.quick else 5)
     options.seconds = options.seconds or (0.4 if options.quick else 1.5)
     return options
+
+
+def _look_closer(options: argparse.Namespace) -> None:
+    """Show what is behind the figures of a simulation."""
+    if options.profile:
+        for name in ("p2pkit, counts", "p2pkit"):
+            shares = simulated_profile.profile(name, 10 * options.seconds)
+            report.print_table(f"{name}: {harness.SIMULATED}", simulated_profile.table(shares))
+    if options.scale:
+        from tests.benchmarks import simulated_scale as scale  # it needs psutil and matplotlib
+
+        options.scale.mkdir(parents=True, exist_ok=True)
+        sizes = scale.QUICK if options.quick else scale.SIZES
+        found = scale.run(sizes, options.rounds, partial(print, flush=True))
+        scale.draw(found, options.scale / "scale.png")
+        (options.scale / "scale.json").write_text(json.dumps(found, indent=1))
+        report.print_table(f"One rumor, {_machine()}", scale.table(found))
 
 
 def _chosen(only: list[str]) -> tuple[list[Peer], list[str]]:

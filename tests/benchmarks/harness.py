@@ -15,7 +15,8 @@ from tests.benchmarks.workloads import WORKLOADS
 
 NODES = "200 nodes"
 FLOODING = "25 nodes, flooding"
-NETWORKS = {NODES: "many_nodes", FLOODING: "flooding"}
+SIMULATED = "1,000 nodes, simulated"
+NETWORKS = {NODES: "many_nodes", FLOODING: "flooding", SIMULATED: "simulated"}
 """Workloads of a whole network: each is a module that knows how to make it of some peers."""
 NAMES = (*WORKLOADS, *NETWORKS)
 PATIENCE = 60.0
@@ -49,6 +50,7 @@ class Peer:
 
 _BOTH = (NODES, FLOODING)
 _FLOODING = (FLOODING,)
+_SIMULATED = (SIMULATED,)
 
 # "counts" is what the network records, instead of "all"; a 5 alone is processes, too.
 PEERS = (
@@ -57,11 +59,16 @@ PEERS = (
     Peer("asyncio", "peer_asyncio", needs="msgspec", networks=_FLOODING),
     Peer("asyncio, 5 processes", needs="msgspec", networks=_FLOODING),
     Peer("websockets", "peer_websockets", needs="websockets"),
-    Peer("p2pkit", "peer_p2pkit", "all", needs="p2pkit.local", networks=_BOTH),
-    Peer("p2pkit, counts", "peer_p2pkit", "counts", needs="p2pkit.local", networks=_BOTH),
+    Peer("p2pkit", "peer_p2pkit", "all", needs="p2pkit.local", networks=tuple(NETWORKS)),
+    Peer("p2pkit, counts", "peer_p2pkit", "counts", needs="p2pkit.local", networks=tuple(NETWORKS)),
     Peer("p2pkit, 5 processes", needs="p2pkit.local", networks=_FLOODING),
     Peer("p2pkit, counts, 5", needs="p2pkit.local", networks=_FLOODING),
     Peer("p2pkit Node", "peer_node", needs="p2pkit.node", networks=_BOTH),
+    Peer("simpy", needs="simpy", networks=_SIMULATED),
+    Peer("simpy, processes", needs="simpy", networks=_SIMULATED),
+    Peer("simpy, callbacks", needs="simpy", networks=_SIMULATED),
+    Peer("heap", needs="p2pkit.simulation", networks=_SIMULATED),
+    Peer("calendar", needs="p2pkit.simulation", networks=_SIMULATED),
 )
 
 
@@ -97,15 +104,15 @@ class Child:
             except OSError:
                 pass  # what it did not read any more
 
-    def read(self) -> dict[str, Any]:
+    def read(self, within: float = PATIENCE) -> dict[str, Any]:
         """Return the next answer."""
         assert self._process.stdout
-        watchdog = threading.Timer(PATIENCE, self._process.kill)
+        watchdog = threading.Timer(within, self._process.kill)
         watchdog.start()
         line = self._process.stdout.readline()
         watchdog.cancel()
         if not line:
-            raise Failed(self.last_words() or f"no answer within {PATIENCE:.0f} s")
+            raise Failed(self.last_words() or f"no answer within {within:.0f} s")
         answer: dict[str, Any] = json.loads(line)
         return answer
 

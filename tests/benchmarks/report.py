@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from tests.benchmarks.harness import FLOODING, NODES, Result
+from tests.benchmarks.harness import FLOODING, NODES, SIMULATED, Result
 
 Rounds = dict[int, Result]
 
@@ -29,6 +29,8 @@ class Aim:
     peer: str = "p2pkit"
 
 
+_COUNTS = "p2pkit, counts"
+
 AIMS = (
     Aim("throughput", "rate", 60, "p2pnetwork", "messages/s at least 60 x p2pnetwork"),
     Aim("throughput", "rate", 0.5, "asyncio", "messages/s at least half of asyncio"),
@@ -39,6 +41,9 @@ AIMS = (
     Aim(NODES, "start", 1, "p2pnetwork", "connected in less time than p2pnetwork"),
     Aim(NODES, "memory", 1, "p2pnetwork", "in less memory than p2pnetwork"),
     Aim(NODES, "close", 30, "p2pnetwork", "closed at least 30 x faster than p2pnetwork"),
+    Aim(SIMULATED, "rate", 4, "simpy", "counts: deliveries/s at least 4 x SimPy", _COUNTS),
+    Aim(SIMULATED, "rate", 2, "simpy, callbacks", "at least 2 x SimPy's callbacks", _COUNTS),
+    Aim(SIMULATED, "rate", 0.5, _COUNTS, "recording all at least half as fast as counts"),
 )
 
 
@@ -83,8 +88,14 @@ COLUMNS = {
         Column("MiB", "memory", 2**-20),
         Column("close s", "close", 1, ".3f"),
     ),
+    SIMULATED: (
+        Column("deliveries/s", "rate", spread=True),
+        Column("CPU µs each", "cpu", 1e6, ",.2f"),
+        Column("start s", "start", 1, ".3f"),
+    ),
 }
-REFERENCES = ("p2pnetwork", "asyncio")
+REFERENCES = ("p2pnetwork", "asyncio", "simpy", "simpy, callbacks", "heap")
+"""What all others are compared with, where it was measured."""
 
 
 def gains(ours: Rounds, theirs: Rounds, metric: str) -> list[float]:
