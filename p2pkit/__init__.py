@@ -7,11 +7,13 @@ The files, in a good order to read them:
     message.py      what nodes say: immutable records, to bytes and back
     protocol.py     what a node does: handlers, and what they may ask for (vocabulary.py: which
                     messages it handles)
-    link.py         how a message travels, or does not
+    link.py         how a message travels, or does not (internet.py: around the world)
     trace.py        what happened
     host.py         what every home of a protocol does alike (snapshot.py: copies to look at)
     network.py      the verbs of a network: tell, run, crash, partition … (churn.py: one of them)
-    simulation.py   SimNetwork: all of it in virtual time (clock.py: the queue; simhost.py: a node)
+    simulation.py   SimNetwork: all of it in virtual time (clock.py: the queue; simhost.py: a node;
+                    ends.py: its connections; crowd.py: everybody knows everybody; meter.py: does
+                    it ever end?)
     framing.py      where one message ends in a stream of bytes
     connection.py   one TCP connection
     greeting.py     how connections begin (contacts.py: those that are dialled when needed)
@@ -22,12 +24,16 @@ The files, in a good order to read them:
     node.py         Node(host, port, callback), the first lesson's door
 
 Beside them: topology.py (graphs by name and from files), disk.py and storage.py (what survives a
-crash), work.py (slow work, elsewhere), stats.py (numbers from a trace), testing.py (a protocol
+crash), work.py (slow work, elsewhere), stats/ (numbers from a trace and an overlay), tables.py (as
+DataFrames), show.py and page.py (what a notebook shows), sweep.py (a table of many runs;
+progress.py: how far it is), check/ (what must hold, and where it did not), testing.py (a protocol
 alone on a bench), errors.py (all errors in one tree), plot/ (pictures), protocols/ (gossip and
 others, to read and to use), cli.py (the command line, and where each command's code is).
 """
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -39,6 +45,7 @@ if TYPE_CHECKING:
     from p2pkit.protocol import Protocol as Protocol
     from p2pkit.protocol import on as on
     from p2pkit.simulation import SimNetwork as SimNetwork
+    from p2pkit.sweep import sweep as sweep
     from p2pkit.trace import Trace as Trace
 
 __version__ = "0.1.0"
@@ -54,6 +61,7 @@ _HOMES = {
     "SimNetwork": "simulation",
     "Trace": "trace",
     "on": "protocol",
+    "sweep": "sweep",
 }
 
 __all__ = sorted(_HOMES)
@@ -67,3 +75,16 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted([*globals(), *_HOMES])
+
+
+class _Names(ModuleType):
+    """This package, in which `sweep` is the function even after its module was imported: Python
+    sets the attribute of that name to the module then."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if isinstance(value, ModuleType) and name in _HOMES:
+            value = getattr(value, name)
+        super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Names

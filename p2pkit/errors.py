@@ -7,6 +7,7 @@
     ├── NetworkError    a network was asked for something it cannot do           (a RuntimeError)
     │   └── NodeDown    … of a node that is not running
     ├── TraceError      a trace was asked for what was not recorded, or cannot be read
+    ├── CheckFailed     a check found what must not be                           (an AssertionError)
     └── StrangerError   what somebody else's bytes did wrong
         ├── FrameError      the bytes are not frames: the connection is closed
         ├── HelloError      the other side is not who we want to talk to: the connection is closed
@@ -14,7 +15,8 @@
 
 The idea is *mine or yours*. The first six are the caller's mistakes: they are raised, on the line
 that made them, and say what to do. A `StrangerError` never leaves the kit: it is caught where the
-bytes came in, and its sentence becomes the reason that the trace shows.
+bytes came in, and its sentence becomes the reason that the trace shows. And a `CheckFailed` is neither: it
+is an answer to a question that somebody has put to a network, or to a trace (`p2pkit.check`).
 
 An exception raised inside a student's handler is not wrapped in any of these: it leaves `run()` as
 itself, with a note that says at which node and when.
@@ -59,6 +61,25 @@ class NodeDown(NetworkError):
 
 class TraceError(P2PKitError):
     """A trace was asked for what was not recorded, or its file cannot be read."""
+
+
+class CheckFailed(P2PKitError, AssertionError):
+    """A check found what must not be.
+
+    time: seconds since the start. node: a name. seed: of the network, or of the story in a hunt.
+    Each is None where it is not known, or where it is not a matter of one.
+    """
+
+    def __init__(
+        self,
+        sentence: str,
+        *,
+        time: float | None = None,
+        node: str | None = None,
+        seed: int | None = None,
+    ) -> None:
+        super().__init__(sentence)
+        self.time, self.node, self.seed = time, node, seed
 
 
 class StrangerError(P2PKitError):

@@ -4,6 +4,8 @@ A `Link` says how long a message takes, and whether it arrives at all. It is a p
 same object shapes a simulated network and real sockets, and it holds no dice of its own:
 
     >>> from random import Random
+
+from p2pkit.internet import REGIONS, YEARS, measured, region_of
     >>> Link(latency=0.1).delay(Random(1))
     0.1
     >>> lossy = Link(latency=(0.01, 0.1), loss=0.5)
@@ -15,11 +17,13 @@ What a link cannot know is what was sent before: a message that waits for a busy
 not overtake its predecessor. That is the `Lane`, one for each direction of each connection.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
-from functools import cached_property
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cache, cached_property
 from itertools import combinations, product
 from random import Random
+
+from p2pkit.internet import REGIONS, YEARS, measured, region_of
 
 Latency = float | tuple[float, float] | Callable[[Random], float] | None
 
@@ -78,6 +82,25 @@ class Link:
         low, high = latency if isinstance(latency, tuple) else (latency or 0.0, latency or 0.0)
         return low, high - low
 
+    @staticmethod
+    def internet(year: int = 2019, regions: Mapping[str, str] | None = None) -> "Internet":
+        """Return a link for a whole network that is spread over the world: latency and bandwidth
+        between six regions, as measured in 2015 or 2019.
+
+        regions: of some nodes, by their names, such as {"n0": "JAPAN"}. The others are where
+        Bitcoin's nodes were, in the same shares; a node's name decides. `region(name)` of what is
+        returned says where a node is. Raises ValueError for an unknown year or region.
+        """
+        return Internet(year=year, regions=dict(regions or {}))
+
+    def between(self, sender: str, receiver: str) -> "Link":
+        """Return the link for messages from one node to another: this one, whoever they are."""
+        return self
+
+    def taking(self, latency: float) -> "Link":
+        """Return the same link with a latency, in seconds, if it has none of its own."""
+        return replace(self, latency=latency) if self.latency is None else self
+
     def delay(self, random: Random) -> float | None:
         """Draw how many seconds the next message takes, or None if it never arrives."""
         if self.loss and random.random() < self.loss:
@@ -106,6 +129,37 @@ class Link:
         if len(self.latency) != 2:
             raise ValueError(f"Link(latency={self.latency}): a range has two ends, (low, high)")
         return self.latency
+
+
+@dataclass(frozen=True)
+class Internet(Link):
+    """A link for a whole network, whose nodes are in regions of the world: see `Link.internet`."""
+
+    year: int = 2019
+    regions: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    def __post_init__(self) -> None:
+        if self.year not in YEARS:
+            raise ValueError(f"the Internet was measured in 2015 and in 2019, not in {self.year}")
+        for name, region in self.regions.items():
+            if region not in REGIONS:
+                raise ValueError(f"{name}: {region!r} is no region: {', '.join(REGIONS)}")
+
+    def region(self, name: str) -> str:
+        """Return the region of a node."""
+        return self.regions.get(name) or region_of(name, self.year)
+
+    def between(self, sender: str, receiver: str) -> Link:
+        return _around_the_world(self.year, self.region(sender), self.region(receiver))
+
+    def taking(self, latency: float) -> Link:
+        return self
+
+
+@cache
+def _around_the_world(year: int, sender: str, receiver: str) -> Link:
+    latency, bandwidth = measured(year, sender, receiver)
+    return Link(latency=latency, bandwidth=bandwidth)
 
 
 def seconds_from(draw: Callable[[Random], float], random: Random, whose: str) -> float:
@@ -156,14 +210,14 @@ class Weather:
     def __init__(self, link: Link | None = None, *, latency: float | None = None) -> None:
         """link: between all nodes. latency: what a link takes that says nothing of it, in seconds."""
         self._latency = latency
-        self.link = self._settled(link or Link())
+        self.link = self._complete(link or Link())
         self._shaped: dict[tuple[str, str], Link] = {}
         self._cuts: dict[tuple[str, str], None] = {}
         self._groups: dict[str, int] | None = None
 
     def between(self, sender: str, receiver: str) -> Link:
         """Return the link from one node to another."""
-        return self._shaped.get((sender, receiver), self.link)
+        return self._shaped.get((sender, receiver), self.link).between(sender, receiver)
 
     def is_cut(self, sender: str, receiver: str) -> bool:
         """Tell whether nothing gets from one node to another."""
@@ -190,7 +244,7 @@ class Weather:
 
     def shape(self, sender: str, receiver: str, link: Link) -> None:
         """Put another link between two nodes, in one direction."""
-        self._shaped[sender, receiver] = self._settled(link)
+        self._shaped[sender, receiver] = self._complete(link)
 
     def cut(self, sender: str, receiver: str) -> None:
         """Let nothing pass from one node to another."""
@@ -206,7 +260,5 @@ class Weather:
         self._cuts.clear()
         self._groups = None
 
-    def _settled(self, link: Link) -> Link:
-        if link.latency is None and self._latency is not None:
-            return replace(link, latency=self._latency)
-        return link
+    def _complete(self, link: Link) -> Link:
+        return link if self._latency is None else link.taking(self._latency)

@@ -192,10 +192,16 @@ class Network(ABC):
         return name
 
     def observe(self, look: Callable[[], object]) -> Callable[[], None]:
-        """Call look() while time passes: in simulation after each event, on real nodes some times a
-        second. What it raises leaves `run`. Return what ends that."""
-        self._observers.append(look)
-        return partial(self._observers.remove, look)
+        """Call look() while time passes: in simulation at the start of a run and after each event,
+        on real nodes some times a second. What it raises leaves `run`. Return what ends that."""
+        observer = partial(look)  # so that the same function may look twice, and be ended once
+        self._observers.append(observer)
+
+        def stop() -> None:
+            if observer in self._observers:
+                self._observers.remove(observer)
+
+        return stop
 
     # Trouble
 

@@ -128,6 +128,7 @@ class SimNetwork(Network):
     def _run(self, end: float, until: Callable[[], object] | None) -> bool:
         self._need_open()
         self._raise_errors()
+        self._look(None)
         look, meter = self.now, Meter(self)
         while True:
             due = min(self.clock.due, self._next_action(end))
