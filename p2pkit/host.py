@@ -59,6 +59,10 @@ class Question(NamedTuple):
 class BaseHost(Host):
     """One node: a protocol, its peers, and what it waits for."""
 
+    _random: Random | None = None
+    _lent: Mapping[str, str] | None = None  # a view of the peers that somebody has
+    _state = b"{}"  # what `watch` said last
+
     def __init__(
         self,
         protocol: type[Protocol],
@@ -77,16 +81,13 @@ class BaseHost(Host):
         self.trace = trace
         self._seed = seed
         self._life = life  # how often this node has begun, from 1
-        self._random: Random | None = None
         self._peers: MutableMapping[str, str] = {}
-        self._lent: Mapping[str, str] | None = None  # a view of them that somebody has
         self.node = protocol()
         self.node.__dict__["_host"] = self
         self.alive = False
         self.paused = False
         self.serial = serial  # of the last message that went out
         self._watch = watch
-        self._state = b"{}"  # what `watch` said last
         self._questions: dict[int, Question] = {}
         self._held: list[
             tuple[Callable[..., object], tuple[Any, ...]]

@@ -61,6 +61,12 @@ class World(Interface):
 class SimHost(BaseHost):
     """One node of a simulated network."""
 
+    # What few nodes have is here until they do: objects of up to 30 attributes are quick and small.
+    unmet: Others[str] | None = None  # peers with whom no connection had to be made yet
+    _disk: Disk | None = None
+    _link_dice: Random | None = None
+    _tidies = False
+
     def __init__(
         self,
         protocol: type[Protocol],
@@ -93,12 +99,8 @@ class SimHost(BaseHost):
         self.links: dict[str, End] = {}  # to peers, by id
         self.calling: dict[str, End] = {}  # to those whose answer to our call is on its way
         self.ends: dict[End, None] = {}  # all of them, in the order of their making
-        self.unmet: Others[str] | None = None  # peers with whom no connection had to be made yet
         self._dialling: dict[Dial, None] = {}
         self._contacts = Contacts(self._dial, self._post, self._drop)
-        self._disk: Disk | None = None
-        self._link_dice: Random | None = None
-        self._tidies = False
 
     # Peers
 
@@ -198,10 +200,11 @@ class SimHost(BaseHost):
         kind, body = type(message).__name__, self.encoded(message)
         letter = Letter(kind, body, self.next_serial(), 0)
         simple = []
-        for peer in self.peers:
+        links = self.links
+        for peer in self._peers:
             if peer in but:
                 continue
-            end = self.end_to(peer)
+            end = links.get(peer) or self.end_to(peer)
             if end is None:
                 self._drop(peer, letter, "no such peer")
             elif end.pace is None:
@@ -217,9 +220,8 @@ class SimHost(BaseHost):
         self.clock.post(self.now + takes, self._worked, function, args, then)
 
     def dial(self, address: str, expected: str | None) -> None:
-        if address not in self._peers.values() and (
-            expected is None or self.end_to(expected) is None
-        ):
+        there = [peer for peer, where in self._peers.items() if where == address]
+        if all(self.end_to(peer) is None for peer in (*there, *filter(None, [expected]))):
             self._dial(Dial(address, expected, "peer"))
 
     def hang_up(self, peer: str) -> None:
