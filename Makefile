@@ -3,13 +3,14 @@
 #   make test     all tests
 #   make lab      the notebooks, in JupyterLab
 #   make check    format, lint and types, as .ci/run does
+#   make pyodide  the simulation in WebAssembly (needs node and npm)
 #   make notebooks, make benchmarks
 # Windows has no make; README.md has the two lines that do the same.
 
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: demo test lab check notebooks benchmarks clean
+.PHONY: demo test lab check notebooks benchmarks pyodide clean
 
 demo: .venv/ready
 	$(BIN)/python -m p2pkit demo
@@ -26,6 +27,17 @@ notebooks: .venv/ready
 benchmarks: .venv/ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[benchmarks]" -c constraints.txt
 	$(BIN)/python -m tests.benchmarks
+
+# A Python for WebAssembly, and what the simulation imports, beside the environment; the tests use it.
+PYODIDE = .venv/pyodide/node_modules/pyodide/package.json
+pyodide: $(PYODIDE)
+	$(BIN)/python -m pytest tests/test_pyodide.py
+
+$(PYODIDE): .venv/ready
+	npm install --prefix .venv/pyodide --no-audit --no-fund --no-save pyodide@314.0.7
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --target .venv/pyodide/site --upgrade --no-deps \
+	  --only-binary :all: --platform pyemscripten_2026_0_wasm32 --python-version 3.14 -c constraints.txt msgspec networkx
+	@touch $@
 
 check: .venv/tools
 	$(BIN)/ruff format --check .

@@ -263,9 +263,11 @@ def _kernel_settings() -> Config:
 
 def _environment(profile: str) -> dict[str, str]:
     """Return what the kernel shall see: this repository's p2pkit, pictures that go into the notebook,
-    nobody's own settings, and no progress bars, which would be stored as they began: at 0 %."""
+    nobody's own settings, no progress bars, which would be stored as they began, at 0 %, and no sign of a
+    test that builds it, as IPython then lets what it prints at its end through."""
+    own = {key: value for key, value in os.environ.items() if key != "PYTEST_CURRENT_TEST"}
     paths = [str(HERE.parent), os.environ.get("PYTHONPATH", "")]
-    return os.environ | {
+    return own | {
         "PYTHONPATH": os.pathsep.join(path for path in paths if path),
         "PYTHONHASHSEED": "0",
         "IPYTHONDIR": profile,

@@ -163,9 +163,8 @@ for family in FAMILIES:
         graph = build(family, nodes, seed=nodes)
         with SimNetwork(Flood, graph, link=Link(latency=(0.01, 0.1)), seed=nodes) as net:
             net.tell(f"n{nodes // 2}", HELLO)
-            net.run(
-                nodes * 0.1
-            )  # seconds: as many hops as there are nodes, and each at its slowest
+            # As many hops as there are nodes, each at its slowest: seconds.
+            net.run(nodes * 0.1)
         formula = 2 * len(graph.edges) - nodes + 1
         counted.setdefault(family, []).append((formula, net.trace.count(kind="send")))
 
