@@ -13,7 +13,7 @@ The files, in a good order to read them:
     network.py      the verbs of a network: tell, run, crash, partition … (churn.py: one of them)
     simulation.py   SimNetwork: all of it in virtual time (clock.py: the queue; simhost.py: a node;
                     ends.py: its connections; crowd.py: everybody knows everybody; meter.py: does
-                    it ever end?)
+                    it ever end? interrupts.py: Ctrl-C)
     framing.py      where one message ends in a stream of bytes
     connection.py   one TCP connection
     greeting.py     how connections begin (contacts.py: those that are dialled when needed)

@@ -74,9 +74,17 @@ class VirtualClock:
     @property
     def due(self) -> float:
         """When the next entry is due; infinity if there is none."""
-        while (entry := self._take()) is not None:
+        numbers = self._numbers
+        while not (self._page or self._late) and numbers and numbers[0] > (self.now + 1) * PAGES:
+            # A page of a far time stays closed: what is still to come before it goes on pages, too.
+            page = [entry for entry in self._pages[numbers[0]] if not _is_cancelled(entry)]
+            if page:
+                self._pages[numbers[0]] = page
+                return min(when for when, _, _ in page)
+            del self._pages[heappop(numbers)]
+        while (entry := self._take(inf)) is not None:
             if not _is_cancelled(entry):
-                self._put_back(entry)
+                self._page.append(entry)
                 return entry[0]
         return inf
 
@@ -96,15 +104,17 @@ class VirtualClock:
         self.halted = False
         for done in range(most):
             if late or not self._page:
-                entry = self._take()
+                entry = self._take(end)
                 if entry is None:
                     return done
             else:
                 entry = self._page.pop()
             when, action, args = entry
             if when > end:
-                self._put_back(entry)
+                self._page.append(entry)  # it stays the first
                 return done
+            if action is _ring and not args[0]:
+                continue  # it was cancelled
             if when > self.now:
                 self.now = when
             action(*args)
@@ -124,10 +134,11 @@ class VirtualClock:
         for queue in (self._pages, self._numbers, self._page, self._late):
             queue.clear()
 
-    def _take(self) -> Entry | None:
-        """Take what is due next out of the queue, opening the next page if need be."""
+    def _take(self, end: float) -> Entry | None:
+        """Take what is due next out of the queue, opening the next page if need be, and if it has
+        come by `end`."""
         late, numbers = self._late, self._numbers
-        if not self._page and numbers and not (late and late[0][0] * PAGES < numbers[0]):
+        if not self._page and not late and numbers and numbers[0] <= end * PAGES:
             self._open = heappop(numbers)
             self._page = self._pages.pop(self._open)
             self._page.sort(key=_WHEN)  # a stable sort: ties stay in order
@@ -135,10 +146,6 @@ class VirtualClock:
         if late and not (self._page and self._page[-1][0] <= late[0][0]):
             return heappop(late)[2]
         return self._page.pop() if self._page else None
-
-    def _put_back(self, entry: Entry) -> None:
-        """Put what `_take` has returned back to the front of the queue."""
-        self._page.append(entry)
 
 
 def _ring(call: list[tuple[Callable[..., object], tuple[Any, ...]]]) -> None:

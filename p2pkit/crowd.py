@@ -36,13 +36,14 @@ class Others(MutableMapping[str, V]):
     """All on a roll but one, in order, and what has changed since: those that are gone, and more
     that came."""
 
-    __slots__ = ("gone", "me", "more", "roll")
+    __slots__ = ("_ids", "gone", "me", "more", "roll")
 
     def __init__(self, roll: Roll[V], me: str) -> None:
         self.roll = roll
         self.me = me
         self.gone: dict[str, None] = {}
         self.more: dict[str, V] = {}
+        self._ids: _Ids | None = None  # until something changes
 
     def __getitem__(self, name: str) -> V:
         if name in self.more:
@@ -55,11 +56,13 @@ class Others(MutableMapping[str, V]):
         if name in self and name not in self.more:
             self.gone[name] = None
         self.more[name] = value
+        self._ids = None
 
     def __delitem__(self, name: str) -> None:
         if self.more.pop(name, None) is None:
             self[name]  # raises KeyError for a stranger
             self.gone[name] = None
+        self._ids = None
 
     def __iter__(self) -> Iterator[str]:
         for name in self.roll.names:
@@ -77,7 +80,9 @@ class Others(MutableMapping[str, V]):
 
     def ids(self) -> Sequence[str]:
         """Return the names as a sequence, of which a few can be picked without a list of all."""
-        return _Ids(self)
+        if self._ids is None:
+            self._ids = _Ids(self)
+        return self._ids
 
 
 class _Ids(Sequence[str]):
@@ -123,6 +128,12 @@ def is_crowd(graph: "nx.Graph[Any]") -> bool:
     return isinstance(graph._adj, _Adjacency)  # type: ignore[attr-defined]
 
 
+def twin(graph: "nx.Graph[str]") -> "nx.Graph[str]":
+    """Return a copy of such a graph: with its links written down, if any were added."""
+    adjacency = graph._adj  # type: ignore[attr-defined]
+    return graph.copy() if adjacency.has_changed() else complete_graph(len(graph))
+
+
 _NO_ATTRIBUTES: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -154,3 +165,7 @@ class _Adjacency(MutableMapping[str, Any]):
 
     def __len__(self) -> int:
         return len(self._roll.names) + len(self._newcomers)
+
+    def has_changed(self) -> bool:
+        """Tell whether this is not the graph any more that it was."""
+        return bool(self._newcomers) or any(others.more for others in self._made.values())

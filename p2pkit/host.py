@@ -225,10 +225,10 @@ class BaseHost(Host):
         """Thaw, and do what was due meanwhile."""
         self.paused = False
         self.record("resume")
-        held, self._held = self._held, []
-        for action, args in held:
-            if self.alive:  # one of them may have been its end
-                action(*args)
+        self._held.reverse()
+        while self._held and self.alive:  # one of them may be its end
+            action, args = self._held.pop()
+            action(*args)
 
     # What protocols ask for
 
@@ -269,7 +269,7 @@ class BaseHost(Host):
         self.put(to, type(message).__name__, body, serial, 0, None)
 
     def after(self, seconds: float, action: Callable[..., None], *args: Any) -> Timer:
-        _check_seconds("after", seconds)
+        check_seconds("after", seconds)
         timer = Timer()
 
         def ring() -> None:
@@ -283,8 +283,8 @@ class BaseHost(Host):
     def every(
         self, seconds: float, action: Callable[..., None], *args: Any, jitter: float
     ) -> Timer:
-        _check_seconds("every", seconds, above=True)
-        _check_seconds("jitter", jitter)
+        check_seconds("every", seconds, above=True)
+        check_seconds("jitter", jitter)
         timer = Timer()
         start = due = self.clock.now
         turn = 0
@@ -468,7 +468,8 @@ def whom(to: str | Contact) -> str:
     raise ProtocolError(f"send and ask take a peer's id, or a Contact, and not {to!r:.80}{hint}")
 
 
-def _check_seconds(what: str, seconds: float, *, above: bool = False) -> None:
+def check_seconds(what: str, seconds: float, *, above: bool = False) -> None:
+    """Raise ValueError for what is no time that can pass."""
     if not (0 <= seconds < float("inf")) or (above and seconds == 0):
         raise ValueError(
             f"{what}: {seconds} seconds; it takes a number {'above' if above else 'from'} 0"

@@ -235,10 +235,9 @@ class Weather:
         both; some of them twice."""
         yield from self._cuts
         if self._groups is not None:
-            number = {name: self._groups.get(name, -1) for name in names}
-            sides = {
-                side: [name for name in number if number[name] == side] for side in number.values()
-            }
+            sides: dict[int, list[str]] = {}
+            for name in names:
+                sides.setdefault(self._groups.get(name, -1), []).append(name)
             for one, other in combinations(sides.values(), 2):
                 yield from product(one, other)
 

@@ -405,7 +405,9 @@ class LocalNetwork(Network):
     def _await(self, coroutine: Coroutine[Any, Any, T]) -> T:
         return self._thread.wait_for(coroutine)
 
-    def _change_weather(self, change: Callable[[Weather], object]) -> None:
+    def _change_weather(
+        self, change: Callable[[Weather], object], between: tuple[str, str] | None = None
+    ) -> None:
         self._need_open()
         if self.processes is not None:
             change(self.weather)  # workers have weather of their own

@@ -19,8 +19,9 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from functools import partial
 from itertools import count
+from math import isnan
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 import networkx as nx
 
@@ -107,21 +108,25 @@ class Network(ABC):
         (60).
 
         Returns whether the condition held in time; without one, True. An exception from a handler
-        leaves here.
+        leaves here. A condition is looked at now and then, so it may have held for some milliseconds:
+        in simulation for up to one, and a hundredth more for each node; the trace knows when.
         """
         if (seconds is None) == (until is None) or callable(seconds):
             raise NetworkError(
                 "run takes seconds, as in run(1.5), or a condition: run(until=…, within=5)"
             )
-        end = self.now + (
-            seconds if seconds is not None else PATIENCE if within is None else within
-        )
+        wait = seconds if seconds is not None else PATIENCE if within is None else within
+        if isnan(wait):
+            raise NetworkError(f"run: {wait} seconds will never be over")
+        end = self.now + wait
         held = self._run(end, until)
         self._hint()
         return held or until is None
 
     def after(self, seconds: float, action: Callable[..., object], *args: Any) -> None:
         """Call action(*args) in so many seconds: in this thread, while `run` is running."""
+        if isnan(seconds):
+            raise NetworkError(f"after: in {seconds} seconds is never")
         heapq.heappush(self._actions, (self.now + seconds, next(self._serial), action, args))
 
     # Acting
@@ -248,16 +253,12 @@ class Network(ABC):
 
     def cut(self, a: Hashable, b: Hashable, *, oneway: bool = False) -> None:
         """Let nothing pass between two nodes, or only nothing from a to b."""
-        for pair in self._pairs(a, b, oneway=oneway):
-            self._change_weather(partial(Weather.cut, sender=pair[0], receiver=pair[1]))
+        self._change_between(a, b, Weather.cut, oneway=oneway)
 
     def shape(self, a: Hashable, b: Hashable, link: Link, *, oneway: bool = False) -> None:
         """Put another link between two nodes, or only from a to b."""
         _check_link(link)
-        for pair in self._pairs(a, b, oneway=oneway):
-            self._change_weather(
-                partial(Weather.shape, sender=pair[0], receiver=pair[1], link=link)
-            )
+        self._change_between(a, b, Weather.shape, link, oneway=oneway)
 
     def churn(
         self,
@@ -297,6 +298,17 @@ class Network(ABC):
         if error is None:
             self._raise_errors()
 
+    def __copy__(self) -> Self:
+        raise NetworkError("a network cannot be copied: make another one, with the same seed")
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self.__copy__()
+
+    def __reduce__(self) -> NoReturn:
+        raise NetworkError(
+            "a network cannot be pickled: take its trace, or what you need of its nodes"
+        )
+
     # For the worlds
 
     @abstractmethod
@@ -309,8 +321,16 @@ class Network(ABC):
         holds."""
 
     @abstractmethod
-    def _change_weather(self, change: Callable[[Weather], object]) -> None:
-        """Change what lies between nodes, wherever they run."""
+    def _change_weather(
+        self, change: Callable[[Weather], object], between: tuple[str, str] | None = None
+    ) -> None:
+        """Change what lies between two nodes, or between all, wherever they run."""
+
+    def _change_between(
+        self, a: Hashable, b: Hashable, change: Callable[..., object], *more: Any, oneway: bool
+    ) -> None:
+        pairs = self._pairs(a, b, oneway=oneway)
+        self._change_weather(partial(_change_pairs, change, pairs, more), pairs[0])
 
     def _look(self, until: Callable[[], object] | None) -> bool:
         """Let the observers look, and tell whether the condition of a run holds."""
@@ -398,6 +418,16 @@ class Network(ABC):
                 NetworkWarning,
                 stacklevel=3,
             )
+
+
+def _change_pairs(
+    change: Callable[..., object],
+    pairs: Iterable[tuple[str, str]],
+    more: tuple[Any, ...],
+    weather: Weather,
+) -> None:
+    for sender, receiver in pairs:
+        change(weather, sender, receiver, *more)
 
 
 def _check_link(link: Link | None) -> Link | None:

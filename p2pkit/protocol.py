@@ -147,7 +147,7 @@ class Protocol:
         """Do something slow elsewhere: call then(function(*args)) when it is done.
 
         On real nodes another process does it, so the function and its arguments must be picklable.
-        In simulation it is done at once, and `then` follows after `takes` seconds of virtual time.
+        In simulation that takes `takes` seconds of virtual time. The function gets copies.
         """
         self._host.work(function, *args, then=then, takes=takes)
 

@@ -6,6 +6,7 @@ PEER_TIMEOUT, and for the same reasons: a cut, a partition, a pause.
 """
 
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from random import Random
 from typing import Any
 from typing import Protocol as Interface
@@ -16,7 +17,7 @@ from p2pkit.crowd import Others, Roll
 from p2pkit.disk import Disk
 from p2pkit.ends import End, connect, farewell
 from p2pkit.framing import HEADER
-from p2pkit.host import PEER_TIMEOUT, BaseHost, Watch, whom
+from p2pkit.host import PEER_TIMEOUT, BaseHost, Watch, check_seconds, whom
 from p2pkit.link import Weather
 from p2pkit.message import Contact, Decoder, Find, Message
 from p2pkit.protocol import Protocol
@@ -99,6 +100,7 @@ class SimHost(BaseHost):
         self.links: dict[str, End] = {}  # to peers, by id
         self.calling: dict[str, End] = {}  # to those whose answer to our call is on its way
         self.ends: dict[End, None] = {}  # all of them, in the order of their making
+        self._parting: dict[str, End] = {}  # closed in a handler that still runs
         self._dialling: dict[Dial, None] = {}
         self._contacts = Contacts(self._dial, self._post, self._drop)
 
@@ -217,7 +219,8 @@ class SimHost(BaseHost):
         self, function: Callable[..., Any], *args: Any, then: Callable[[Any], None], takes: float
     ) -> None:
         """Do something slow: it takes so many virtual seconds, however long it takes here."""
-        self.clock.post(self.now + takes, self._worked, function, args, then)
+        check_seconds("work: takes", takes)
+        self.clock.post(self.now + takes, self._worked, function, deepcopy(args), then)
 
     def dial(self, address: str, expected: str | None) -> None:
         there = [peer for peer, where in self._peers.items() if where == address]
@@ -230,7 +233,8 @@ class SimHost(BaseHost):
             return  # asked for already
         del self.links[peer]
         self.close_end(end, "closed here")
-        self.clock.post(self.now, self.peer_down, peer, "closed here")  # after this handler
+        self._parting[peer] = end
+        self.clock.post(self.now, self._part, peer, end)  # after this handler
 
     def pause(self) -> None:
         self.meet_all()
@@ -268,12 +272,15 @@ class SimHost(BaseHost):
 
     def _post_all(self, ends: list[End], letter: Letter) -> None:
         """Send a letter over several connections that have a pace."""
-        now, random = self.clock.now, self.link_dice.random
+        now, random = self.clock.now, None
         kind, body, serial, _ = letter
         due = []
         for end in ends:
             low, span = end.pace  # type: ignore[misc]
-            time = now + (low + span * random() if span else low)
+            if span:
+                random = random or self.link_dice.random
+                low += span * random()
+            time = now + low
             if time < end.last:  # no message overtakes those before it
                 time = end.last
             end.last = time
@@ -341,8 +348,8 @@ class SimHost(BaseHost):
                 self.bury(other.id)
                 other.bury(self.id)
                 self.calling[other.id] = here
-            other.ready(there)
             self.clock.post(there.begins, self._answered_call, dial, here)
+            other.ready(there)  # what it says at once arrives after that
 
     def is_linked(self, other: "SimHost") -> bool:
         """Tell whether another node is a peer, or will be at once."""
@@ -381,6 +388,7 @@ class SimHost(BaseHost):
     def ready(self, end: End) -> None:
         """A connection is up at this end."""
         if end.purpose == "peer":
+            self._part(end.id, self._parting.get(end.id))
             self.links[end.id] = end
             if self.alive:
                 self.peer_up(end.id, end.address)
@@ -416,6 +424,12 @@ class SimHost(BaseHost):
             del self.links[end.id]
             if self.alive:
                 self.peer_down(end.id, why)
+
+    def _part(self, peer: str, end: End | None) -> None:
+        """Tell the protocol that a connection is gone which it has ended itself."""
+        if end is not None and self._parting.get(peer) is end:
+            del self._parting[peer]
+            self.peer_down(peer, "closed here")
 
     def bury(self, peer: str) -> None:
         """Notice at once if the other end of a connection to a peer is gone."""

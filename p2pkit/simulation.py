@@ -26,6 +26,7 @@ from p2pkit.clock import VirtualClock
 from p2pkit.crowd import Others, Roll, complete_graph, is_crowd
 from p2pkit.ends import connect
 from p2pkit.host import Watch
+from p2pkit.interrupts import Interrupts
 from p2pkit.link import Link, Weather
 from p2pkit.message import Message
 from p2pkit.meter import Meter
@@ -58,9 +59,11 @@ class SimNetwork(Network):
 
     A number above 100 in place of a graph makes no connections at the start: nodes have all others
     as their peers, and the trace has one `connect` event a node, without a peer. (A protocol that
-    has an on_connect gets all its connections.) A link without a latency of its own takes 10 ms.
-    Everything happens inside `run` and `step`, in this thread; verbs take effect at once, at the
-    time that `now` shows.
+    has an on_connect gets all its connections.) Trouble makes those that it touches: a crash all of
+    one node, a partition all between its groups; so keep partitions for smaller networks.
+
+    A link without a latency of its own takes 10 ms. Everything happens inside `run` and `step`, in
+    this thread; verbs take effect at once, at the time that `now` shows.
     """
 
     def __init__(
@@ -74,8 +77,11 @@ class SimNetwork(Network):
         watch: Watch | None = None,
         record: Record = "all",
     ) -> None:
-        if _is_many(graph) and not any(map(_greets, [protocol, *(roles or {}).values()])):
+        greeted = any(map(_greets, [protocol, *(roles or {}).values()]))
+        if _is_many(graph) and not greeted:
             graph = complete_graph(graph)
+        elif isinstance(graph, nx.Graph) and greeted and is_crowd(graph):
+            graph = graph.copy()  # with all its links
         super().__init__(
             protocol, graph, link=link, seed=seed, roles=roles, watch=watch, record=record
         )
@@ -136,19 +142,20 @@ class SimNetwork(Network):
         self._need_open()
         self._raise_errors()
         self._look(None)
-        with _few_collections():
-            return self._pass(end, until)
+        with _few_collections(), Interrupts(self.clock) as interrupts:
+            return self._pass(end, until, interrupts)
 
-    def _pass(self, end: float, until: Callable[[], object] | None) -> bool:
+    def _pass(self, end: float, until: Callable[[], object] | None, interrupts: Interrupts) -> bool:
         look, meter = self.now, Meter(self)
         while True:
+            self._need_open()
             due = min(self.clock.due, self._next_action(end))
             if until is not None and (due >= look or due >= end):
                 if until():
                     return True
                 look = due + LOOK + LOOK_AT_EACH * len(self)
             if due >= end and not self._is_due(end):
-                self.clock.now = max(self.now, end)
+                self.clock.now = max(self.now, end if end < inf else 0.0)
                 return bool(until and until())  # it may look at the time
             action = self._actions[0][0] if self._actions else inf
             if action <= self.clock.due or self._observers:
@@ -157,10 +164,12 @@ class SimNetwork(Network):
                 limit = min(end, nextafter(min(action, look if until else inf), 0.0))
                 meter.count(self.clock.run(limit, meter.left))
                 self._raise_errors()
+            interrupts.let_through()
 
     def _is_due(self, end: float) -> bool:
         """Tell whether something is due just at the end of a run."""
-        return self.clock.due <= end or bool(self._actions and self._actions[0][0] <= end)
+        action = self._actions[0][0] if self._actions else inf
+        return min(self.clock.due, action) <= end < inf
 
     # Acting
 
@@ -355,13 +364,16 @@ class SimNetwork(Network):
     def _up(self, node: Hashable) -> SimHost:
         return self._hosts[self._up_name(node)]
 
-    def _change_weather(self, change: Callable[[Weather], object]) -> None:
+    def _change_weather(
+        self, change: Callable[[Weather], object], between: tuple[str, str] | None = None
+    ) -> None:
         self._need_open()
         change(self.weather)
         if is_crowd(self.graph):
-            for a, b in self.weather.divided(self.names):
+            for a, b in [between] if between else self.weather.divided(self.names):
                 self.meet(a, b)
-        ends = [end for host in self._hosts.values() for end in host.ends]
+        hosts = [self._hosts[name] for name in between or self._hosts]
+        ends = [end for host in hosts for end in host.ends if not between or end.id in between]
         for end in ends:
             end.look_up(self.weather)
         for end in ends:

@@ -85,7 +85,7 @@ def named(graph: "nx.Graph[Any] | int") -> "nx.Graph[str]":
     """
     import networkx as nx
 
-    from p2pkit.crowd import is_crowd
+    from p2pkit.crowd import is_crowd, twin
 
     if _is_number(graph):
         _check_size(graph)
@@ -96,7 +96,7 @@ def named(graph: "nx.Graph[Any] | int") -> "nx.Graph[str]":
             "or the number of nodes of a complete graph"
         )
     if is_crowd(graph):
-        return graph
+        return twin(graph)
     _check_size(len(graph))
     if (loop := next(nx.nodes_with_selfloops(graph), None)) is not None:
         raise TopologyError(

@@ -159,7 +159,7 @@ LAYERS = [
     {"network", "testing", "progress"},
     {"stats", "stats.overlays", "stats.spreading", "stats.traffic"},
     {"connection", "greeting", "reactor", "thread", "work"},
-    {"tcp", "merging", "courier", "simhost", "ends", "meter"},
+    {"tcp", "merging", "courier", "simhost", "ends", "meter", "interrupts"},
     {"simulation", "elsewhere"},
     {"sweep"},
     {"crew"},
@@ -333,6 +333,7 @@ def test_every_public_function_and_class_is_explained(path):
 ELSEWHERE = {
     "connection": "test_complaints",
     "ends": "test_simhost",
+    "interrupts": "test_simulation",
     "contacts": "test_local",
     "crew": "test_parity",
     "crews": "test_parity",

@@ -1,6 +1,9 @@
 """SimNetwork: virtual time, and the same run every time. What all worlds share: test_parity.py."""
 
+import copy as copying
 import os
+import pickle
+import signal
 import subprocess
 import sys
 from itertools import pairwise
@@ -386,3 +389,182 @@ def test_there_are_no_sockets_threads_clocks_and_global_dice():
     program = WITHOUT + PRINT
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+# What a review has found
+
+
+def test_the_one_who_dials_knows_its_peer_before_it_hears_from_it():
+    class Greeter(Protocol):
+        def on_start(self):
+            self.seen = []
+
+        def on_connect(self, peer):
+            self.seen.append(f"+{peer}")
+            if self.id == "n1":
+                self.send(peer, Note(1))
+
+        @on(Note)
+        def write(self, note, sender):
+            self.seen.append((sender, sender in self.peers))
+
+        def meet(self, contact):
+            self.connect(contact)
+
+    with SimNetwork(Greeter, nx.empty_graph(2)) as net:
+        net.call("n0", "meet", net["n1"].contact)
+        net.run(1.0)
+        assert net["n0"].seen == ["+n1", ("n1", True)]
+
+
+def test_who_parts_and_is_connected_again_at_once_has_its_peer():
+    class Parting(Protocol):
+        def on_start(self):
+            self.seen = []
+
+        def on_connect(self, peer):
+            self.seen.append(f"+{peer}")
+
+        def on_disconnect(self, peer):
+            self.seen.append(f"-{peer}")
+
+        def part(self, peer):
+            self.disconnect(peer)
+
+    with SimNetwork(Parting, 2) as net:
+        net.call("n0", "part", "n1")
+        net.heal()
+        net.run(1.0)
+        assert net["n0"].seen == ["+n1", "-n1", "+n1"]
+        assert list(net["n0"].peers) == ["n1"]
+        assert list(net["n1"].peers) == ["n0"]
+
+
+def test_who_looks_on_changes_nothing():
+    def ends(*looks):
+        with SimNetwork(Asker, 4, link=Link(latency=(0.01, 0.1)), seed=3) as net:
+            for look in looks:
+                net.observe(look)
+            net.run(until=lambda: net.now > 1.0)
+            return net.now, net.trace.digest()
+
+    class Asker(Protocol):
+        """Set timers and cancel them."""
+
+        def on_start(self):
+            self.every(0.05, self.ask_around)
+
+        def ask_around(self):
+            for peer in self.sample(2):
+                self.ask(peer, Note(1), lambda answer: None, timeout=0.2)
+
+        @on(Note)
+        def answer(self, note, sender):
+            return note
+
+    assert ends() == ends(lambda: None)
+
+
+@pytest.mark.parametrize("within", [float("inf"), 1e9])
+def test_a_run_ends_when_nothing_is_left_to_happen(within):
+    with SimNetwork(Flood, 3) as net:
+        net.tell("n0", Rumor("hello"))
+        assert not net.run(until=lambda: False, within=within)
+        net.run(float("inf"))
+        assert net.now < float("inf")
+
+
+def test_times_that_never_come_are_refused():
+    with SimNetwork(Flood, 3) as net:
+        with pytest.raises(NetworkError, match="never"):
+            net.after(float("nan"), print)
+        with pytest.raises(NetworkError, match="never be over"):
+            net.run(float("nan"))
+
+
+def test_ctrl_c_leaves_the_network_whole():
+    class Interrupted(Tick):
+        def ring(self):
+            if self.id == "n1" and self.now == 2.0:
+                signal.raise_signal(signal.SIGINT)
+            super().ring()
+
+    with SimNetwork(Interrupted, 3) as net:
+        before = signal.getsignal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            net.run(10.0)
+        assert signal.getsignal(signal.SIGINT) is before
+        assert net.now == 2.0
+        net.run(8.0)
+        assert [len(node.times) for node in net] == [10, 10, 10]
+        assert all(net.is_up(name) for name in net.names)
+
+
+def test_a_second_ctrl_c_does_not_wait():
+    class Hanging(Tick):
+        def ring(self):
+            while True:
+                signal.raise_signal(signal.SIGINT)
+
+    with SimNetwork(Hanging, 1) as net, pytest.raises(KeyboardInterrupt):
+        net.run(10.0)
+
+
+def test_a_network_is_neither_copied_nor_pickled():
+    with SimNetwork(Flood, 3) as net:
+        for copy in (copying.copy, copying.deepcopy):
+            with pytest.raises(NetworkError, match="with the same seed"):
+                copy(net)
+        with pytest.raises(NetworkError, match="take its trace"):
+            pickle.dumps(net)
+
+
+def test_a_crowds_graph_makes_another_network():
+    class Greeted(Protocol):
+        met = 0
+
+        def on_connect(self, peer):
+            self.met += 1
+
+    with SimNetwork(Flood, 150) as net:
+        with SimNetwork(Greeted, net.graph) as other:
+            assert {node.met for node in other} == {149}
+        with SimNetwork(Flood, net.graph) as other:
+            other.join("new", "n3")
+            other.tell("n0", Rumor("hello"))
+            other.run(1.0)
+            assert other["new"].heard
+        assert "new" not in net.graph
+        assert len(list(net)) == 150
+
+
+def test_work_gets_what_its_arguments_were():
+    class Worker(Protocol):
+        def on_start(self):
+            self.numbers = [1, 2, 3]
+            self.work(sum, self.numbers, then=self.done, takes=1.0)
+            self.numbers.clear()
+
+        def done(self, result):
+            self.result = result
+
+        def cheat(self):
+            self.work(sum, (), then=self.done, takes=-1.0)
+
+    with SimNetwork(Worker, 1) as net:
+        net.run(2.0)
+        assert net["n0"].result == 6
+        with pytest.raises(ValueError, match="takes"):
+            net.call("n0", "cheat")
+
+
+def test_many_cuts_cost_no_look_at_everybody():
+    graph = nx.random_regular_graph(4, 1000, seed=1)
+    with SimNetwork(Flood, graph, record="counts") as net:
+        hosts = net._hosts
+        looked = []
+        for name in ("n500", "n501"):
+            hosts[name].notice = lambda end: looked.append(end)
+        net.cut("n0", "n1")
+        net.shape("n2", "n3", Link(latency=1.0))
+    assert not looked
