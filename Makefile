@@ -29,11 +29,10 @@ benchmarks: .venv/ready
 	$(BIN)/python -m tests.benchmarks
 
 # A Python for WebAssembly, and what the simulation imports, beside the environment; the tests use it.
-PYODIDE = .venv/pyodide/node_modules/pyodide/package.json
-pyodide: $(PYODIDE)
+pyodide: .venv/pyodide/ready
 	$(BIN)/python -m pytest tests/test_pyodide.py
 
-$(PYODIDE): .venv/ready
+.venv/pyodide/ready: .venv/ready
 	npm install --prefix .venv/pyodide --no-audit --no-fund --no-save pyodide@314.0.7
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --target .venv/pyodide/site --upgrade --no-deps \
 	  --only-binary :all: --platform pyemscripten_2026_0_wasm32 --python-version 3.14 -c constraints.txt msgspec networkx

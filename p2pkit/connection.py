@@ -67,10 +67,12 @@ class Stage(Enum):
     GREETING = auto()  # no hello yet
     OFFERED = auto()  # ours is sent and theirs is here, and theirs is the word
     READY = auto()
+    LEAVING = auto()  # our last words are on their way, and nothing is listened to any more
     CLOSED = auto()
 
 
 _NOWHERE = memoryview(bytearray(64 * 1024))  # where bytes go that nobody will read
+_GREETINGS = (Stage.GREETING, Stage.OFFERED)
 _READY, _CLOSED = Stage.READY, Stage.CLOSED  # found faster, where it counts
 
 
@@ -155,7 +157,7 @@ class Connection(asyncio.BufferedProtocol):
                     if body:
                         self.heard = self.reactor.now
                         self.owner.deliver(self.id, body, serial, reply_to, self)
-                elif self.stage is not _CLOSED:
+                elif self.stage in _GREETINGS:
                     is_word = self.stage is Stage.OFFERED
                     self.owner.greeted(self, body)
                     if is_word and body and self.stage is _READY:
@@ -264,6 +266,8 @@ class Connection(asyncio.BufferedProtocol):
             return
         self.reason = reason
         self._leaving = True
+        self.stage = Stage.LEAVING
+        self.is_clear = False
         self.landed(0)
 
     def landed(self, number: int = 1) -> None:

@@ -155,15 +155,15 @@ class LocalNetwork(Network):
                 self._need_open()
                 self._activity.clear()
                 self._act()
-                began = time.perf_counter()
+                began, is_over = time.perf_counter(), self.now >= end
                 if self._look(until):
                     return True
                 cost = time.perf_counter() - began
                 now = self.now
-                if now >= end:
+                if is_over:
                     self._raise_errors()
                     return False
-                self._activity.wait(min(self._next_action(end) - now, self._glance))
+                self._activity.wait(max(0.0, min(self._next_action(end) - now, self._glance)))
                 if looks:  # leave the nodes time to act before the next look
                     time.sleep(min(max(0.001, 2 * cost), max(0.0, end - self.now)))
         finally:

@@ -73,7 +73,10 @@ class Message:
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        dataclass(frozen=True)(cls)
+        try:
+            dataclass(frozen=True)(cls)
+        except ValueError:
+            raise _wrong_default(cls) from None
         try:
             _settle(cls)
         except NameError:
@@ -323,6 +326,17 @@ def _has_order(hint: Any) -> bool:
     return hint in _SCALARS or (isinstance(hint, type) and issubclass(hint, Message))
 
 
+def _wrong_default(cls: type[Message]) -> MessageError:
+    """Name the field whose default can change: a dataclass's own advice does not help here."""
+    own = {name: vars(cls).get(name) for name in inspect.get_annotations(cls)}
+    [name, default] = next(item for item in own.items() if item[1].__hash__ is None)
+    kind = type(default)
+    return MessageError(
+        f"{cls.__name__}.{name} has the default {_shown(default)}, a {kind.__name__}, which a message "
+        f"cannot have, as messages never change: use {_INSTEAD.get(kind, 'a tuple')}"
+    )
+
+
 def _wrong_field(message: Message, why: str) -> MessageError:
     """Name the field that cannot travel: the first whose value does not come back as it was."""
     cls = type(message)
@@ -340,7 +354,7 @@ def _wrong_field(message: Message, why: str) -> MessageError:
             pass
         return MessageError(
             f"{cls.__name__}.{field.name} is declared as {_name(hint)}, and was given "
-            f"{_shown(value)}, a value of type {type(value).__name__}{_advice(value)}"
+            f"{_shown(value)}, a value of type {type(value).__name__}{_advice(value, hint)}"
         )
     return MessageError(f"{_shown(message)} cannot travel: {why}")
 
@@ -357,7 +371,10 @@ def _name(hint: Any) -> str:
     return str(getattr(hint, "__name__", hint) if isinstance(hint, type) else hint)
 
 
-def _advice(value: object) -> str:
+def _advice(value: object, hint: Any) -> str:
+    declared = typing.get_origin(hint)
+    if (type(value), declared) in ((list, tuple), (set, frozenset)):
+        return f": write {declared.__name__}(…) around it"
     if isinstance(value, int) and not -(2**63) <= value < 2**63:
         return " with more than 64 bits, which others' JSON cannot read: send it as str or bytes"
     if isinstance(value, float) and not math.isfinite(value):

@@ -195,7 +195,8 @@ class Protocol:
         """
         if kind in cls.handlers:
             return cls.handlers[kind].message
-        return find(kind, cls.__mro__[: cls.__mro__.index(Protocol)])
+        found = find(kind, cls.__mro__[: cls.__mro__.index(Protocol)])
+        return found or {"Contact": Contact}.get(kind)  # whether or not their code names it
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)

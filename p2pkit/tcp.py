@@ -129,6 +129,8 @@ class TcpHost(BaseHost):
         """Say goodbye: what was said is delivered, then connections are closed."""
         self.reactor.begin_turn()
         self.stop()
+        if self._server is not None:
+            self._server.close()  # nobody new is let in
         self.links.clear()
         for connection in list(self.connections):
             connection.close("left")
@@ -438,7 +440,9 @@ class TcpHost(BaseHost):
         if self.paused:
             return
         for connection in list(self.connections):
-            if connection.stage is Stage.READY:
+            if connection.stage is Stage.LEAVING:
+                connection.beat(listening=False)  # last words may take their time
+            elif connection.stage is Stage.READY:
                 connection.beat(listening=not self.deaf)
                 if connection.stuck:  # if both sides wait until the other reads, neither ever will
                     connection.resume_writing()

@@ -5,17 +5,49 @@ import os
 import signal
 import threading
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
 from tools import eventually
 
-from p2pkit import tcp
+from p2pkit import LocalNetwork, SimNetwork, greeting, simhost, tcp
+from p2pkit.work import Pool
+
+WORLDS = {
+    "simulated": SimNetwork,
+    "sockets": LocalNetwork,
+    "processes": partial(LocalNetwork, processes=3),
+}
+"""Where a protocol can run: each makes a network of (Protocol, graph, **options)."""
 
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 # Some tests press Ctrl-C. Who runs the tests in the background may have let all of us ignore it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(params=WORLDS)
+def network(request):
+    """Make networks of one world: the same test is told to each of them."""
+    return WORLDS[request.param]
+
+
+@pytest.fixture(params=["sockets", "processes"])
+def real_network(request):
+    """Make networks of one world where time passes by itself, and nodes are copied to be seen."""
+    return WORLDS[request.param]
+
+
+@pytest.fixture(params=["simulated", "sockets"])
+def impatient_network(request, impatient, monkeypatch):
+    """Make networks of one world where silence is noticed soon, also by those who dial; a worker
+    could not be told so."""
+    monkeypatch.setattr(greeting, "HELLO_TIMEOUT", 0.5)
+    for module in (greeting, simhost):
+        monkeypatch.setattr(module, "DIAL_TIMEOUT", 0.5)
+    return WORLDS[request.param]
 
 
 @pytest.fixture
@@ -41,7 +73,23 @@ def nothing_left(monkeypatch):
 def impatient(monkeypatch):
     """Let nodes notice silence after a third of a second, not after five."""
     monkeypatch.setattr(tcp, "HEARTBEAT", 0.05)
-    monkeypatch.setattr(tcp, "PEER_TIMEOUT", 0.3)
+    for module in (tcp, simhost):
+        monkeypatch.setattr(module, "PEER_TIMEOUT", 0.3)
+
+
+@pytest.fixture
+def no_processes(monkeypatch):
+    """Do the work in threads, which start sooner, for the nodes of this process."""
+    executors = []
+
+    def executor(pool):
+        executors.append(ThreadPoolExecutor())
+        return executors[-1]
+
+    monkeypatch.setattr(Pool, "executor", executor)
+    yield
+    for executor in executors:
+        executor.shutdown()
 
 
 def new_threads(old):

@@ -2,159 +2,38 @@
 not depend on where it runs.
 
 A story uses the verbs that all networks share, and waits for conditions, never for a lucky moment.
+How nodes come together: test_parity_peers.py. What can happen to them: test_parity_faults.py.
 """
 
 import sys
 import time
-import traceback
 import warnings
 from functools import partial
 from random import Random
+from threading import Lock
 
 import cloudpickle
 import networkx as nx
 import pytest
+from diary import Answer, Diary, Note, Question, drops, edges, run_until, shown
 from tools import PATIENCE
 
-from p2pkit import Contact, Link, LocalNetwork, Message, Protocol, on
-from p2pkit.errors import MessageError, NetworkError, NodeDown, ProtocolError, TraceError
+from p2pkit import Link, LocalNetwork, Message, Protocol, SimNetwork, on
+from p2pkit.errors import (
+    MessageError,
+    NetworkError,
+    NodeDown,
+    ProtocolError,
+    TopologyError,
+    TraceError,
+)
 from p2pkit.network import NetworkWarning
-from p2pkit.simulation import SimNetwork
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 
 # A worker that imported this module would import pytest, too, which takes half a second. So the
 # classes in here travel as those of a notebook do. How others travel: tests/test_parity_classes.py.
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
-
-WORLDS = {
-    "simulated": SimNetwork,
-    "sockets": LocalNetwork,
-    "processes": partial(LocalNetwork, processes=3),
-}
-
-
-@pytest.fixture(params=WORLDS)
-def network(request):
-    """Make networks of one world: network(Protocol, graph, **options)."""
-    return WORLDS[request.param]
-
-
-@pytest.fixture(params=[world for world in WORLDS if world != "simulated"])
-def real_network(request):
-    """Make networks of one world where time passes by itself, and nodes are copied to be seen."""
-    return WORLDS[request.param]
-
-
-class Note(Message):
-    """Something to be written down."""
-
-    number: int
-    text: str = ""
-
-
-class Question(Message):
-    """Asks for a square."""
-
-    number: int
-
-
-class Answer(Message):
-    """A square. Nobody has a handler for it: it is found by its name."""
-
-    number: int
-
-
-class Diary(Protocol):
-    """Write down what happens, and act when told to."""
-
-    tick = 0.0
-
-    def on_start(self):
-        self.seen = ["start"]
-        self.notes = []
-        self.ticks = []
-        self.answers = []
-        self.unreachable = []
-        if self.tick:
-            self.every(self.tick, self.count)
-
-    def on_connect(self, peer):
-        self.seen.append(f"+{peer}")
-
-    def on_disconnect(self, peer):
-        self.seen.append(f"-{peer}")
-
-    def on_unreachable(self, address):
-        self.unreachable.append(address)
-
-    def on_stop(self):
-        self.seen.append("stop")
-
-    def count(self):
-        self.ticks.append(self.now)
-
-    @on(Note)
-    def write(self, note, sender):
-        if note.text == "break":
-            raise ZeroDivisionError("broken by a note")
-        self.notes.append((sender, note))
-
-    @on(Question)
-    def reply(self, question, sender):
-        return Answer(question.number**2)
-
-    def say(self, to, *numbers, text=""):
-        for number in numbers:
-            self.send(to, Note(number, text))
-
-    def spoil(self, to):
-        self.send(to, Note(0, "break"))
-
-    def cry(self, but):
-        self.broadcast(Note(1), but=but)
-
-    def want(self, to, number, timeout=PATIENCE):
-        self.ask(to, Question(number), self.take, timeout=timeout)
-
-    def take(self, answer):
-        self.answers.append(answer)
-
-    def part(self, peer, *numbers):
-        self.say(peer, *numbers)
-        self.disconnect(peer)
-
-    def dial(self, address):
-        self.connect(address)
-
-    def numbers(self):
-        return [note.number for _, note in self.notes]
-
-    def written(self):
-        return self.notes
-
-    def me(self):
-        return self.contact
-
-    def throw(self):
-        return [self.random.random() for _ in range(3)]
-
-
-def run_until(net, condition, within=PATIENCE):
-    assert net.run(until=condition, within=within)
-
-
-def drops(net):
-    return [(e.node, e.peer, e.value[1]["number"], e.cause) for e in net.trace.where(kind="drop")]
-
-
-def edges(graph):
-    return sorted(tuple(sorted(edge)) for edge in graph.edges)
-
-
-def shown(error):
-    """Return an exception as a student sees it."""
-    return "".join(traceback.format_exception(error))
 
 
 # What a student writes first
@@ -190,9 +69,13 @@ def story(net):
     return sum(Rumor("hello") in node.heard for node in net)
 
 
-@pytest.mark.parametrize("options", [{}, {"processes": 5}], ids=["one process", "five processes"])
-def test_the_story_of_the_design(options):
-    with LocalNetwork(Gossip, nx.complete_graph(5), **options) as net:
+@pytest.mark.parametrize(
+    "make",
+    [SimNetwork, LocalNetwork, partial(LocalNetwork, processes=5)],
+    ids=["simulated", "one process", "five processes"],
+)
+def test_the_story_of_the_design(make):
+    with make(Gossip, nx.complete_graph(5)) as net:
         assert story(net) == 5
         assert not net.is_up("n3")
     assert sum(Rumor("hello") in node.heard for node in net) == 5
@@ -231,6 +114,23 @@ def test_all_nodes_start_at_0_then_all_are_connected_in_the_order_of_the_graph(n
     ]
 
 
+def test_a_node_has_no_peers_when_it_starts_and_then_gets_one_after_the_other(network):
+    class Log(Protocol):
+        def on_start(self):
+            self.calls = [list(self.peers)]
+
+        def on_connect(self, peer):
+            self.calls.append(list(self.peers))
+
+    with network(Log, nx.Graph([("c", "a"), ("a", "b"), ("b", "c"), ("b", "d")])) as net:
+        assert {node.id: node.calls for node in net} == {
+            "c": [[], ["a"], ["a", "b"]],
+            "a": [[], ["c"], ["c", "b"]],
+            "b": [[], ["a"], ["a", "c"], ["a", "c", "d"]],
+            "d": [[], ["b"]],
+        }
+
+
 class Hasty(Diary):
     """Speak before there are peers, and again as soon as there is one."""
 
@@ -251,6 +151,26 @@ def test_who_speaks_in_on_start_speaks_to_nobody_and_in_on_connect_to_a_peer(net
         assert not [node for node in net if {sender for sender, _ in node.notes} - {*node.peers}]
 
 
+def test_whoever_is_greeted_knows_the_sender_as_a_peer(network):
+    class Greeter(Diary):
+        def on_connect(self, peer):
+            self.send(peer, Note(1))
+
+        @on(Note)
+        def write(self, note, sender):
+            self.notes.append(sender in self.peers)
+
+    with network(Greeter, 5) as net:
+        run_until(net, lambda: all(len(node.notes) == 4 for node in net))
+        assert all(all(node.notes) for node in net)
+
+
+def test_one_node_alone_is_a_network(network):
+    with network(Diary, 1) as net:
+        net.run(0.01)
+        assert (net["n0"].seen, dict(net["n0"].peers)) == (["start"], {})
+
+
 def test_an_int_is_the_complete_graph_and_nodes_have_names(network):
     with network(Diary, 4) as net:
         assert edges(net.overlay()) == edges(nx.relabel_nodes(nx.complete_graph(4), "n{}".format))
@@ -262,11 +182,51 @@ def test_an_int_is_the_complete_graph_and_nodes_have_names(network):
         run_until(net, lambda: net["n0_1"].notes == [("Zoë", Note(1))])
 
 
+def test_peers_are_ids_and_addresses_where_they_listen(network):
+    with network(Diary, 2) as net:
+        assert net["n0"].peers == {"n1": net.call("n1", "me").address}
+        with pytest.raises(TypeError):
+            net["n0"].peers["n2"] = "127.0.0.1:1"
+
+
+def test_the_graph_that_was_given_is_not_changed(network):
+    graph = nx.path_graph(2)
+    with network(Diary, graph) as net:
+        net.join("n2", to="n0")
+    assert list(graph) == [0, 1]
+
+
+def test_a_network_takes_the_class_and_a_graph_with_nodes(network):
+    with pytest.raises(NetworkError, match="takes the class, Diary, not an object"):
+        network(Diary(), 2)
+    with pytest.raises(NetworkError, match="subclass of Protocol"):
+        network(int, 2)
+    with pytest.raises(NetworkError, match="subclass of Protocol"):
+        network(Diary, 2, roles={0: int})
+    with pytest.raises(TopologyError):
+        network(Diary, nx.empty_graph(0))
+
+
 def test_each_node_has_its_own_dice_which_fall_alike_everywhere(network):
     dice = {name: Random(f"7 {name}") for name in ("n0", "n1")}
     with network(Diary, 2, seed=7) as net:
         for name in net.names * 2:
             assert net.call(name, "throw") == [dice[name].random() for _ in range(3)]
+
+
+def test_dice_fall_alike_with_the_same_seed_only(network):
+    class Dicer(Protocol):
+        def throw(self):
+            return [self.sample(3) for _ in range(5)], self.random.random()
+
+    def throws(seed):
+        with network(Dicer, 6, seed=seed) as net:
+            return [net.call(name, "throw") for name in net.names]
+
+    first = throws(1)
+    assert throws(1) == first
+    assert throws(2) != first
+    assert len({value for _, value in first}) == 6  # each node has its own
 
 
 def test_roles_make_exceptions(network):
@@ -395,122 +355,6 @@ def test_an_answer_that_comes_too_late_is_dropped(network):
         assert (drop.node, drop.peer, drop.cause) == ("n0", "n1", "nobody asked")
 
 
-def test_a_contact_is_dialled_on_demand_and_does_not_become_a_peer(network):
-    with network(Diary, nx.empty_graph(3)) as net:
-        other = net.call("n2", "me")
-        assert other == Contact("n2", other.address)
-        net.call("n0", "say", other, 1, 2)
-        net.call("n1", "want", other, 5)
-        run_until(net, lambda: len(net["n2"].notes) == 2 and net["n1"].answers)
-        assert net["n2"].notes == [("n0", Note(1)), ("n0", Note(2))]
-        assert net["n1"].answers == [Answer(25)]
-        assert not [node for node in net if node.peers]
-        assert edges(net.overlay()) == []
-        assert net.trace.count(kind="connect") == 0
-
-
-def test_what_is_for_a_contact_that_is_down_is_dropped(network):
-    with network(Diary, nx.empty_graph(2)) as net:
-        gone = net.call("n1", "me")
-        net.crash("n1")
-        net.call("n0", "say", gone, 1)
-        run_until(net, lambda: net.trace.count(kind="drop"))
-        assert drops(net) == [("n0", "n1", 1, "unreachable")]
-        assert net.trace.count(kind="unreachable", node="n0") == 1
-        net.call("n0", "dial", gone.address)
-        run_until(net, lambda: net["n0"].unreachable == [gone.address])
-
-
-def test_a_protocol_connects_to_an_address_or_a_contact(network):
-    with network(Diary, nx.empty_graph(3)) as net:
-        net.call("n0", "dial", net.call("n1", "me").address)
-        net.call("n0", "dial", net.call("n2", "me"))
-        run_until(net, lambda: net["n0"].peers.keys() == {"n1", "n2"} and net["n2"].peers)
-        run_until(net, lambda: edges(net.overlay()) == [("n0", "n1"), ("n0", "n2")])
-        assert net["n0"].peers["n1"] == net.call("n1", "me").address
-        assert net["n2"].seen == ["start", "+n0"]
-
-
-def test_disconnecting_delivers_first_and_is_told_to_both(network):
-    with network(Diary, 2) as net:
-        net.call("n0", "part", "n1", *range(100))
-        run_until(net, lambda: "-n0" in net["n1"].seen and "-n1" in net["n0"].seen)
-        assert net["n1"].numbers() == list(range(100))
-        assert edges(net.overlay()) == []
-        assert net.trace.count(kind="disconnect") == 2
-        assert not drops(net)
-
-
-# Links
-
-
-def test_a_link_loses_its_share_and_records_it(network):
-    def lost(seed):
-        with network(Diary, 2, link=Link(loss=0.3), seed=seed) as net:
-            net.call("n0", "say", "n1", *range(500))
-            run_until(net, lambda: len(net["n1"].notes) + net.trace.count(kind="drop") == 500)
-            missing = sorted(set(range(500)) - set(net["n1"].numbers()))
-            assert drops(net) == [("n0", "n1", number, "lost") for number in missing]
-            assert net.trace.count(kind="send") == 500
-            return missing
-
-    first = lost(1)
-    assert 100 < len(first) < 200
-    assert lost(1) == first
-    assert lost(2) != first
-
-
-def test_a_link_delays_and_keeps_the_order(network):
-    with network(Diary, 2, link=Link(latency=(0.05, 0.15))) as net:
-        net.call("n0", "say", "n1", *range(100))
-        run_until(net, lambda: len(net["n1"].notes) == 100)
-        assert net["n1"].numbers() == list(range(100))
-        times = [event.time for event in net.trace.where(kind="receive")]
-        [begin] = {event.time for event in net.trace.where(kind="send")}
-    assert 0.05 <= min(times) - begin < max(times) - begin
-
-
-def test_a_link_takes_a_function_and_may_let_messages_overtake(network):
-    with network(Diary, 2, link=Link(latency=lambda dice: dice.random() / 5, ordered=False)) as net:
-        net.call("n0", "say", "n1", *range(100))
-        run_until(net, lambda: len(net["n1"].notes) == 100)
-        assert net["n1"].numbers() != list(range(100))
-        assert sorted(net["n1"].numbers()) == list(range(100))
-
-
-def test_a_link_duplicates(network):
-    with network(Diary, 2, link=Link(duplicate=1.0)) as net:
-        net.call("n0", "say", "n1", 1, 2)
-        run_until(net, lambda: len(net["n1"].notes) == 4)
-        assert sorted(net["n1"].numbers()) == [1, 1, 2, 2]
-        assert net.trace.count(kind="send") == 2
-
-
-def test_a_large_message_occupies_the_bandwidth(network):
-    with network(Diary, 2, link=Link(bandwidth=100_000)) as net:
-        net.call("n0", "say", "n1", 1, *[2] * 9)
-        net.shape(0, 1, Link(bandwidth=1_000), oneway=True)
-        net.call("n0", "say", "n1", 3, 4)
-        run_until(net, lambda: len(net["n1"].notes) == 12)
-        sent = {event.id: event.time for event in net.trace.where(kind="send")}
-        *_, last = net.trace.where(kind="receive")
-    assert last.time - sent[last.id] > 2 * last.size / 1_000
-
-
-def test_shape_changes_one_link_or_one_direction_of_it(network):
-    with network(Diary, 3) as net:
-        net.shape("n0", "n1", Link(latency=0.2))
-        net.shape("n0", "n2", Link(loss=1.0), oneway=True)
-        for sender, receiver in ["01", "10", "02", "20", "12"]:
-            net.call(f"n{sender}", "say", f"n{receiver}", int(sender + receiver))
-        run_until(net, lambda: [len(node.notes) for node in net] == [2, 1, 1])
-        assert [node.numbers() for node in net] == [[20, 10], [1], [12]]
-        assert drops(net) == [("n0", "n2", 2, "lost")]
-        net.heal()  # links keep their shape
-        net.call("n0", "say", "n2", 6)
-        run_until(net, lambda: len(drops(net)) == 2)
-
-
 # Time
 
 
@@ -541,6 +385,21 @@ def test_actions_are_done_during_run_at_their_time_and_in_order(network):
             net.run(0.1)
     assert [what for what, _ in done] == ["first", "second", "third"]
     assert [when >= due for (_, when), due in zip(done, (0.1, 0.1, 0.2), strict=True)] == [True] * 3
+
+
+def test_an_action_may_ask_for_another(network):
+    done = []
+    with network(Diary, 2) as net:
+        net.after(0.05, lambda: net.after(0.05, done.append, net.now))
+        run_until(net, lambda: done)
+
+
+def test_an_action_that_is_late_is_done_at_the_next_run(network):
+    done = []
+    with network(Diary, 2) as net:
+        net.after(0.0, done.append, 1)
+        assert net.run(0) is True
+    assert done == [1]
 
 
 class Alarm(Protocol):
@@ -575,6 +434,31 @@ def test_timers_ring_once_or_again_and_again_and_never_early(network):
         assert all(time >= 0.05 for time in node.times("jitter"))
 
 
+def test_timers_ring_in_the_order_of_their_times_and_then_of_their_making(network):
+    class Hurried(Protocol):
+        def on_start(self):
+            self.rung = []
+            for number, seconds in enumerate([0.0506, 0.0502, 0.0504, 0.0502, 0.0501]):
+                self.after(seconds, self.rung.append, number)
+
+    with network(Hurried, 2) as net:
+        run_until(net, lambda: all(len(node.rung) == 5 for node in net))
+        assert [node.rung for node in net] == [[4, 1, 3, 2, 0]] * 2
+
+
+@pytest.mark.usefixtures("nothing_left", "no_processes")
+def test_the_result_of_work_comes_back(network):
+    class Miner(Diary):
+        def mine(self):
+            self.work(pow, 2, 100, then=self.take, takes=0.5)
+            return len(self.answers)
+
+    with network(Miner, 1) as net:
+        assert net.call("n0", "mine") == 0
+        run_until(net, lambda: net["n0"].answers)
+        assert net["n0"].answers == [2**100]
+
+
 # Looking
 
 
@@ -588,6 +472,31 @@ def test_a_node_shows_a_copy_of_its_state(real_network):
         assert seen.contact == net.call("n0", "me")
         with pytest.raises(NodeDown, match="this is a copy of n0"):
             seen.say("n1", 1)
+
+
+def test_a_copy_shows_timers_and_methods_that_act_on_the_copy(real_network):
+    class Armed(Diary):
+        def on_start(self):
+            super().on_start()
+            self.timer = self.after(60.0, self.count)
+            self.then = self.numbers
+
+    with real_network(Armed, 1) as net:
+        seen = net["n0"]
+        assert seen.timer.active
+        seen.timer.cancel()
+        seen.notes.append((None, Note(5)))
+        assert seen.then() == [5]
+        assert net["n0"].timer.active
+
+
+def test_a_state_that_cannot_be_copied_is_said_in_a_sentence(real_network):
+    class Locked(Protocol):
+        def on_start(self):
+            self.lock = Lock()
+
+    with real_network(Locked, 1) as net, pytest.raises(ProtocolError, match="cannot be copied"):
+        net["n0"]
 
 
 def test_what_nodes_tell_is_equal_to_what_is_made_here(network):
@@ -651,6 +560,19 @@ def test_tell_refuses_what_is_no_message_and_what_nobody_handles(network):
         assert net.trace.count(kind="receive", node="n0", message=Note(7)) == 1
 
 
+def test_the_overlay_is_the_connections_that_there_are_now(network):
+    with network(Diary, nx.cycle_graph(5)) as net:
+        assert edges(net.overlay()) == [("n0", "n1"), ("n0", "n4")] + [
+            (f"n{i}", f"n{i + 1}") for i in (1, 2, 3)
+        ]
+        net.crash("n0")
+        run_until(net, lambda: "-n0" in net["n1"].seen and "-n0" in net["n4"].seen)
+        last = net.overlay()
+        assert set(last) == {"n1", "n2", "n3", "n4"}
+        assert last.number_of_edges() == 3
+    assert nx.utils.graphs_equal(net.overlay(), last)
+
+
 def test_watch_records_what_changes(network):
     with network(Diary, 2, watch=lambda node: {"notes": len(node.notes)}) as net:
         net.call("n0", "say", "n1", 1, 2)
@@ -658,6 +580,11 @@ def test_watch_records_what_changes(network):
         run_until(net, lambda: net.trace.count(kind="state") == 4)
         states = [(e.node, e.value["notes"]) for e in net.trace.where(kind="state")]
     assert states == [("n0", 0), ("n1", 0), ("n1", 1), ("n1", 2)]
+
+
+def test_a_mistake_in_watch_surfaces(network):
+    with pytest.raises(AttributeError, match="missing"):
+        network(Diary, 1, watch=lambda node: {"x": node.missing})
 
 
 def test_a_log_is_in_the_trace(network):
@@ -722,7 +649,7 @@ def test_a_closed_network_says_so_and_can_be_looked_at(network):
     assert net.now == end
 
 
-# Mistakes of students
+# Mistakes of students; more of them: test_mistakes.py
 
 
 def test_an_exception_in_a_handler_leaves_run_and_the_others_go_on(network):
@@ -745,6 +672,14 @@ def test_an_exception_in_a_handler_leaves_run_and_the_others_go_on(network):
         assert net["n1"].peers.keys() == {"n0", "n2"}
 
 
+def test_an_exception_ends_a_run_at_once(network):
+    with network(Diary, 2) as net:
+        net.call("n0", "spoil", "n1")
+        with pytest.raises(ZeroDivisionError):
+            net.run(PATIENCE)
+        assert net.now < PATIENCE / 2
+
+
 def test_an_exception_leaves_tell(network):
     with network(Diary, 2) as net:
         with pytest.raises(ZeroDivisionError):
@@ -758,6 +693,17 @@ def test_an_exception_that_no_run_saw_leaves_the_end_of_the_with_block(real_netw
         net.call("n0", "say", "n1", 1)
         while net.is_up("n1"):
             net["n1"]
+
+
+def test_several_exceptions_are_counted(real_network):
+    with real_network(Diary, nx.star_graph(2)) as net:
+        net.call("n0", "spoil", "n1")
+        net.call("n0", "spoil", "n2")
+        while net.is_up("n1") or net.is_up("n2"):
+            net["n0"]
+        with pytest.raises(ZeroDivisionError) as raised:
+            net.run(0.01)
+        assert any("1 more" in note for note in raised.value.__notes__)
 
 
 def test_an_error_of_the_with_block_itself_goes_first(network):
@@ -818,6 +764,30 @@ def test_a_message_with_a_wrong_field_is_the_senders_mistake(network):
         assert net.is_up("n0")
 
 
+def test_a_handler_that_returns_no_message_is_told_so(network):
+    class Returns(Diary):
+        @on(Question)
+        def reply(self, question, sender):
+            return 5
+
+    with network(Returns, 2) as net:
+        net.call("n0", "want", "n1", 2)
+        with pytest.raises(ProtocolError, match=r"Returns.reply returned 5"):
+            net.run(PATIENCE)
+
+
+def test_what_is_no_link_and_no_target_is_said(network):
+    with pytest.raises(NetworkError, match=r"0.1 is no link: write Link"):
+        network(Diary, 2, link=0.1)
+    with network(Diary, 2) as net:
+        with pytest.raises(NetworkError, match="is no link"):
+            net.shape(0, 1, 0.1)
+        with pytest.raises(ProtocolError, match="sender is None"):
+            net.call(0, "say", None, 1)
+        with pytest.raises(ProtocolError, match="connect takes an address"):
+            net.call(0, "dial", ("127.0.0.1", 1))
+
+
 def test_a_node_that_is_down_says_so(network):
     with network(Diary, 2) as net:
         net.crash("n1")
@@ -830,203 +800,3 @@ def test_a_node_that_is_down_says_so(network):
             net.call("n1", "me")
         with pytest.raises(NetworkError, match="n0 is running"):
             net.restart("n0")
-
-
-# Crash, restart, pause, resume, join, leave
-
-
-class Careful(Diary):
-    """Keep notes on the disk."""
-
-    def on_start(self):
-        super().on_start()
-        self.disk["lives"] = self.disk.get("lives", 0) + 1
-
-    @on(Note)
-    def write(self, note, sender):
-        super().write(note, sender)
-        self.disk["note"] = note
-
-    def kept(self):
-        return dict(self.disk)
-
-
-def test_a_restarted_node_has_its_disk_and_nothing_else(network):
-    with network(Careful, nx.cycle_graph(4)) as net:
-        net.tell("n0", Note(5))
-        net.crash("n0")
-        run_until(net, lambda: "-n0" in net["n1"].seen and "-n0" in net["n3"].seen)
-        assert net["n0"].notes == [(None, Note(5))]  # its last state
-        assert edges(net.overlay()) == [("n1", "n2"), ("n2", "n3")]
-        net.restart("n0")
-        assert net.is_up("n0")
-        assert net.call("n0", "kept") == {"lives": 2, "note": Note(5)}
-        assert net["n0"].disk["note"] == Note(5)
-        assert net.call("n2", "kept") == {"lives": 1}
-        assert net["n0"].notes == []
-        assert net["n0"].peers.keys() == {"n1", "n3"}
-        assert net["n1"].peers["n0"] == net.call("n0", "me").address
-        assert net["n1"].seen == ["start", "+n0", "+n2", "-n0", "+n0"]
-        net.call("n1", "say", "n0", 6)
-        run_until(net, lambda: net["n0"].notes == [("n1", Note(6))])
-
-
-def test_the_serial_numbers_of_all_lives_of_a_node_are_different(network):
-    with network(Diary, 2) as net:
-        for life in range(4):
-            net.call("n0", "say", "n1", life)
-            run_until(net, lambda life=life: len(net["n1"].notes) == life + 1)
-            net.crash("n0")
-            net.restart("n0")
-        ids = [event.id for event in net.trace.where(kind="send", node="n0")]
-    assert len(ids) == len(set(ids)) == 4
-
-
-def test_a_crash_drops_what_is_in_flight_in_both_directions(network):
-    with network(Diary, 3, link=Link(latency=0.3)) as net:
-        net.call("n0", "say", "n1", 1)
-        net.call("n1", "say", "n0", 2)
-        net.call("n1", "say", "n2", 3)
-        net.crash("n0")
-        run_until(net, lambda: net["n2"].notes and len(drops(net)) == 2)
-        assert sorted(drops(net)) == [
-            ("n0", "n1", 1, "node is down"),
-            ("n1", "n0", 2, "node is down"),
-        ]
-        assert net["n1"].notes == []
-        assert net["n2"].notes == [("n1", Note(3))]  # the others' are not harmed
-
-
-def test_timers_and_questions_of_a_life_end_with_it(network):
-    with network(Diary.using(tick=0.05), 2, roles={1: Deaf}) as net:
-        net.call("n0", "want", "n1", 1, 0.1)
-        net.crash("n0")
-        ticks = net["n0"].ticks
-        net.run(0.2)
-        assert net["n0"].ticks == ticks
-        net.restart("n0")
-        net.run(0.2)
-        assert net["n0"].answers == []
-        assert len(net["n0"].ticks) <= 5
-
-
-def test_a_paused_node_reads_nothing_and_its_timers_wait(network):
-    with network(Diary.using(tick=0.02), 2) as net:
-        run_until(net, lambda: net["n0"].ticks)
-        net.pause("n0")
-        before = list(net["n0"].ticks)
-        net.call("n1", "say", "n0", 1, 2, 3)
-        net.tell("n0", Note(4))
-        net.run(0.3)
-        assert (net["n0"].ticks, net["n0"].notes) == (before, [])
-        assert net.is_up("n0")
-        with pytest.raises(NetworkError, match="n0 is paused"):
-            net.call("n0", "me")
-        net.resume("n0")
-        run_until(net, lambda: sorted(net["n0"].numbers()) == [1, 2, 3, 4])
-        run_until(net, lambda: len(net["n0"].ticks) > len(before) + 2)
-        assert net["n0"].seen == ["start", "+n1"]  # nobody noticed
-        assert [e.kind for e in net.trace if e.kind in ("pause", "resume")] == ["pause", "resume"]
-
-
-def test_a_node_joins_and_is_connected(network):
-    with network(Diary, 2) as net:
-        net.join("n2", to="n0")
-        net.join(3, to=["n1", "n2"])
-        net.join("loner")
-        assert net.names == ["n0", "n1", "n2", "n3", "loner"]
-        assert edges(net.overlay()) == [("n0", "n1"), ("n0", "n2"), ("n1", "n3"), ("n2", "n3")]
-        assert net["n2"].seen == ["start", "+n0", "+n3"]
-        assert net["loner"].seen == ["start"]
-        assert len({net.call(name, "me").address for name in net.names}) == 5
-        with pytest.raises(NetworkError, match="there is a n2 already"):
-            net.join("n2")
-        with pytest.raises(NetworkError, match="no node n77"):
-            net.join("n9", to="n77")
-        net.call("n3", "say", "n2", 1)
-        run_until(net, lambda: net["n2"].notes == [("n3", Note(1))])
-
-
-class Polite(Diary):
-    """Say goodbye."""
-
-    def on_stop(self):
-        self.broadcast(Note(99))
-
-
-def test_a_node_that_leaves_delivers_first(network):
-    with network(Polite, 3, link=Link(latency=0.2)) as net:
-        net.call("n0", "say", "n1", *range(50))
-        net.leave("n0")
-        assert not net.is_up("n0")
-        run_until(net, lambda: "-n0" in net["n1"].seen and "-n0" in net["n2"].seen)
-        assert net["n1"].numbers() == [*range(50), 99]
-        assert net["n2"].numbers() == [99]
-        assert not drops(net)
-        assert [net.trace.count(kind=kind) for kind in ("leave", "crash")] == [1, 0]
-        net.restart("n0")
-        assert net["n0"].peers.keys() == {"n1", "n2"}
-
-
-# Cuts and partitions
-
-
-def test_a_partition_drops_what_is_sent_and_heals(network):
-    with network(Diary, 4) as net:
-        net.partition(["n0", "n1"])  # those not named are one more group
-        for sender, receiver in ["01", "02", "31", "32"]:
-            net.call(f"n{sender}", "say", f"n{receiver}", int(sender + receiver))
-        run_until(net, lambda: net["n1"].notes and net["n2"].notes and len(drops(net)) == 2)
-        assert drops(net) == [("n0", "n2", 2, "cut"), ("n3", "n1", 31, "cut")]
-        assert len(net.overlay().edges) == 6  # nobody has noticed yet
-        net.heal()
-        net.call("n0", "say", "n2", 4)
-        run_until(net, lambda: net["n2"].numbers() == [32, 4])  # what was lost stays lost
-        assert net.trace.count(kind="disconnect") == 0
-        with pytest.raises(NetworkError, match="in one group"):
-            net.partition(["n0", "n1"], ["n1", "n2"])
-
-
-def test_a_cut_stops_one_direction_or_both(network):
-    with network(Diary, 3) as net:
-        net.cut("n0", "n1", oneway=True)
-        net.cut("n1", "n2")
-        for sender, receiver in ["01", "10", "12", "21"]:
-            net.call(f"n{sender}", "say", f"n{receiver}", int(sender + receiver))
-        run_until(net, lambda: net["n0"].notes and len(drops(net)) == 3)
-        assert [node.numbers() for node in net] == [[10], [], []]
-        assert {cause for *_, cause in drops(net)} == {"cut"}
-
-
-def test_a_node_that_joins_a_partitioned_network_is_in_the_other_group(network):
-    with network(Diary, 2) as net:
-        net.partition(["n0"])
-        net.join("n2", to=["n0", "n1"])
-        assert edges(net.overlay()) == [("n0", "n1"), ("n1", "n2")]
-        net.heal()
-        assert len(net.overlay().edges) == 3
-
-
-@pytest.mark.slow
-def test_silence_is_noticed_after_five_seconds_and_healed(network):
-    """All reasons for silence in one network, as five real seconds are long."""
-    graph = nx.Graph([("a", "b"), ("c", "d"), ("e", "f"), ("g", "h")])
-    with network(Diary, graph) as net:
-        net.cut("a", "b")
-        net.cut("c", "d", oneway=True)
-        net.pause("e")
-        began = net.now
-        run_until(net, lambda: net.trace.count(kind="disconnect") == 5)
-        assert edges(net.overlay()) == [("e", "f"), ("g", "h")]  # e has not noticed
-        gone = [(e.time - began, e.node) for e in net.trace.where(kind="disconnect")]
-        assert all(4 <= seconds < 9 for seconds, _ in gone)
-        assert sorted(name for _, name in gone) == ["a", "b", "c", "d", "f"]
-        assert net["e"].seen == ["start", "+f"]
-        net.heal()
-        net.resume("e")
-        assert edges(net.overlay()) == edges(graph)
-        run_until(net, lambda: net["e"].seen == ["start", "+f", "-f", "+f"])
-        for sender, receiver in ["ab", "ba", "cd", "ef"]:
-            net.call(sender, "say", receiver, 1)
-        run_until(net, lambda: all(len(net[name].notes) == 1 for name in "abdf"))
-        assert not drops(net)

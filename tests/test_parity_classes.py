@@ -10,15 +10,19 @@ from pathlib import Path
 import pytest
 
 import p2pkit
-from p2pkit import LocalNetwork, Message, Protocol, on
+from p2pkit import Message, Protocol, on
 
 ROOT = str(Path(p2pkit.__file__).parents[1])
 
-WORLDS = {"sockets": {}, "processes": {"processes": 2}}
-every_world = pytest.mark.parametrize("options", WORLDS.values(), ids=WORLDS)
+CALLS = {
+    "simulated": "SimNetwork(Gossip, 3)",
+    "sockets": "LocalNetwork(Gossip, 3)",
+    "processes": "LocalNetwork(Gossip, 3, processes=2)",
+}
+every_call = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 
 GOSSIP = """
-from p2pkit import LocalNetwork, Message, Protocol, on
+from p2pkit import LocalNetwork, Message, Protocol, SimNetwork, on
 
 class Rumor(Message):
     text: str
@@ -68,11 +72,10 @@ def module(tmp_path, monkeypatch):
         del sys.modules[name]
 
 
-@every_world
 @pytest.mark.usefixtures("nothing_left")
-def test_classes_of_an_importable_file(options, module):
+def test_classes_of_an_importable_file(network, module):
     lesson = module("lesson_one", GOSSIP)
-    with LocalNetwork(lesson.Gossip, 3, **options) as net:
+    with network(lesson.Gossip, 3) as net:
         story(net, lesson.Rumor)
         assert {type(node) for node in net} == {lesson.Gossip}
 
@@ -92,16 +95,14 @@ class Gossip(Protocol):
             self.broadcast(rumor)
 
 
-@every_world
 @pytest.mark.usefixtures("nothing_left")
-def test_classes_of_this_very_module_which_workers_import(options):
-    with LocalNetwork(Gossip, 3, **options) as net:
+def test_classes_of_this_very_module_which_workers_import(network):
+    with network(Gossip, 3) as net:
         story(net, Rumor)
 
 
-@every_world
 @pytest.mark.usefixtures("nothing_left")
-def test_classes_of_a_function(options):
+def test_classes_of_a_function(network):
     class Local(Message):
         text: str
 
@@ -115,13 +116,12 @@ def test_classes_of_a_function(options):
                 self.heard.add(rumor)
                 self.broadcast(rumor)
 
-    with LocalNetwork(Talk, 3, **options) as net:
+    with network(Talk, 3) as net:
         story(net, Local)
 
 
-@every_world
 @pytest.mark.usefixtures("nothing_left")
-def test_a_class_of_a_function_with_a_base_and_messages_of_a_file(options, module):
+def test_a_class_of_a_function_with_a_base_and_messages_of_a_file(network, module):
     lesson = module("lesson_two", GOSSIP)
 
     class Shy(lesson.Gossip):
@@ -130,29 +130,28 @@ def test_a_class_of_a_function_with_a_base_and_messages_of_a_file(options, modul
             super().hear(rumor, sender)
             self.last = rumor
 
-    with LocalNetwork(lesson.Gossip, 3, roles={1: Shy, 2: Shy.using()}, **options) as net:
+    with network(lesson.Gossip, 3, roles={1: Shy, 2: Shy.using()}) as net:
         story(net, lesson.Rumor)
         assert isinstance(net["n2"], Shy)
         assert net["n1"].last == lesson.Rumor("hello")
 
 
-@every_world
 @pytest.mark.usefixtures("nothing_left")
-def test_messages_of_one_file_and_a_protocol_of_another(options, module):
+def test_messages_of_one_file_and_a_protocol_of_another(network, module):
     messages, _, rest = GOSSIP.partition("class Gossip")
     words = module("lesson_words", messages)
     deeds = module(
         "lesson_deeds",
         "from p2pkit import Protocol, on\nfrom lesson_words import Rumor\nclass Gossip" + rest,
     )
-    with LocalNetwork(deeds.Gossip, 3, **options) as net:
+    with network(deeds.Gossip, 3) as net:
         story(net, words.Rumor)
 
 
 @pytest.mark.parametrize("guard", ["", 'if __name__ == "__main__":\n    '], ids=["bare", "guarded"])
-@every_world
-def test_classes_of_a_script(options, guard, tmp_path):
-    end = f"{guard}with LocalNetwork(Gossip, 3, **{options}) as net: story(net); print('told')\n"
+@every_call
+def test_classes_of_a_script(call, guard, tmp_path):
+    end = f"{guard}with {call} as net: story(net); print('told')\n"
     script = tmp_path / "script.py"
     script.write_text(GOSSIP + STORY + end, "utf-8")
     done = subprocess.run(
@@ -165,11 +164,9 @@ def test_classes_of_a_script(options, guard, tmp_path):
     assert (done.stdout, done.stderr) == ("told\n", "")
 
 
-@every_world
-def test_classes_of_what_is_typed_at_the_prompt(options):
-    lines = (
-        f"{GOSSIP}\n{STORY}\nnet = LocalNetwork(Gossip, 3, **{options})\nstory(net)\nnet.close()\n"
-    )
+@every_call
+def test_classes_of_what_is_typed_at_the_prompt(call):
+    lines = f"{GOSSIP}\n{STORY}\nnet = {call}\nstory(net)\nnet.close()\n"
     done = subprocess.run(
         [sys.executable, "-"],
         input=lines + "print('told')\n",
