@@ -470,6 +470,8 @@ def whom(to: str | Contact) -> str:
 
 def check_seconds(what: str, seconds: float, *, above: bool = False) -> None:
     """Raise ValueError for what is no time that can pass."""
+    if not isinstance(seconds, int | float):
+        raise ProtocolError(f"{what}: {seconds!r:.60} is no number of seconds, which comes first")
     if not (0 <= seconds < float("inf")) or (above and seconds == 0):
         raise ValueError(
             f"{what}: {seconds} seconds; it takes a number {'above' if above else 'from'} 0"

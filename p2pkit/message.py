@@ -27,9 +27,9 @@ import math
 import types
 import typing
 from collections.abc import Callable
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, FrozenInstanceError, dataclass, fields
 from functools import lru_cache
-from typing import Annotated, Any, Literal, NamedTuple, Self, dataclass_transform
+from typing import Annotated, Any, Literal, NamedTuple, NoReturn, Self, dataclass_transform
 
 import msgspec
 
@@ -73,10 +73,12 @@ class Message:
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
+        _check_typed(cls)
         try:
             dataclass(frozen=True)(cls)
         except ValueError:
             raise _wrong_default(cls) from None
+        cls.__setattr__ = _refuse  # type: ignore[assignment, method-assign]
         try:
             _settle(cls)
         except NameError:
@@ -92,6 +94,28 @@ class Message:
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         return self  # nothing in it can change, so a copy would be a waste
+
+
+def _refuse(message: Message, name: str, value: object) -> NoReturn:
+    raise FrozenInstanceError(
+        f"a message never changes, as others may hold it, too: make another one, with "
+        f"dataclasses.replace({type(message).__name__.lower()}, {name}=…)"
+    )
+
+
+def _check_typed(cls: type) -> None:
+    """Raise MessageError for a field without a type, which would be no field."""
+    try:
+        typed = cls.__annotations__
+    except NameError:  # a class that is defined further down, from Python 3.14 on
+        return
+    for name, value in vars(cls).items():
+        plain = isinstance(value, str | bytes | int | float | tuple | frozenset | list | dict | set)
+        if plain and not name.startswith("_") and name not in typed:
+            raise MessageError(
+                f"{cls.__name__}.{name} has no type, and would not travel: "
+                f"write {name}: {type(value).__name__} = {value!r:.40}"
+            )
 
 
 class Contact(Message):

@@ -30,7 +30,7 @@ from p2pkit.errors import NetworkError, NodeDown
 from p2pkit.host import Watch
 from p2pkit.link import Link, Weather
 from p2pkit.message import Message
-from p2pkit.protocol import Protocol
+from p2pkit.protocol import Protocol, check_callable
 from p2pkit.show import network_html
 from p2pkit.tables import table
 from p2pkit.topology import name_of, named
@@ -111,6 +111,8 @@ class Network(ABC):
         leaves here. A condition is looked at now and then, so it may have held for some milliseconds:
         in simulation for up to one, and a hundredth more for each node; the trace knows when.
         """
+        if until is not None:
+            check_callable("run(until=lambda: net.now > 3)", until)
         if (seconds is None) == (until is None) or callable(seconds):
             raise NetworkError(
                 "run takes seconds, as in run(1.5), or a condition: run(until=…, within=5)"
@@ -123,8 +125,16 @@ class Network(ABC):
         self._hint()
         return held or until is None
 
+    def step(self) -> bool:
+        """Let the next thing happen: in simulation."""
+        raise NetworkError(
+            f"a {type(self).__name__} has no steps, as real time does not wait: use run(seconds), or a "
+            "SimNetwork"
+        )
+
     def after(self, seconds: float, action: Callable[..., object], *args: Any) -> None:
         """Call action(*args) in so many seconds: in this thread, while `run` is running."""
+        check_callable("after(1.0, net.crash, 'n3')", action)
         if isnan(seconds):
             raise NetworkError(f"after: in {seconds} seconds is never")
         heapq.heappush(self._actions, (self.now + seconds, next(self._serial), action, args))
@@ -305,7 +315,7 @@ class Network(ABC):
         return self.__copy__()
 
     def __reduce__(self) -> NoReturn:
-        raise NetworkError(
+        raise TypeError(
             "a network cannot be pickled: take its trace, or what you need of its nodes"
         )
 

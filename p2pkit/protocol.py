@@ -120,10 +120,12 @@ class Protocol:
     ) -> None:
         """Send a question, and call then(answer) once: with None if no answer came within
         `timeout` seconds."""
+        check_callable("ask(peer, Question(), self.answered)", then)
         self._host.ask(to, message, then, timeout)
 
     def after(self, seconds: float, action: Callable[..., None], *args: Any) -> "Timer":
         """Call action(*args) once, that many seconds from now."""
+        check_callable("after(1.0, self.tick)", action)
         return self._host.after(seconds, action, *args)
 
     def every(
@@ -135,6 +137,7 @@ class Protocol:
         jitter: seconds; each call is up to so much late, drawn anew each time, which keeps nodes
         out of step.
         """
+        check_callable("every(1.0, self.tick)", action)
         return self._host.every(seconds, action, *args, jitter=jitter)
 
     def work(
@@ -149,6 +152,8 @@ class Protocol:
         On real nodes another process does it, so the function and its arguments must be picklable.
         In simulation that takes `takes` seconds of virtual time. The function gets copies.
         """
+        check_callable("work(function, 1, then=self.done)", function)
+        check_callable("work(function, 1, then=self.done)", then)
         self._host.work(function, *args, then=then, takes=takes)
 
     def connect(self, address: str | Contact) -> None:
@@ -303,6 +308,16 @@ class Host(ABC):
 
     @abstractmethod
     def log(self, text: str) -> None: ...
+
+
+def check_callable(example: str, action: object) -> None:
+    """Raise ProtocolError for what cannot be called later."""
+    if not callable(action):
+        name = example.partition("(")[0]
+        raise ProtocolError(
+            f"{name} takes a function to call later, and not {action!r:.60}: name it without "
+            f"parentheses of its own, as in {example}"
+        )
 
 
 def _is_parameter(cls: type[Protocol], name: str) -> bool:

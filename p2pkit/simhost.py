@@ -91,9 +91,9 @@ class SimHost(BaseHost):
         )
         self.clock: VirtualClock = world.clock
         self._decoder = shared = world.decoder(protocol)
-        self._known = shared.known
+        self.known = shared.known
         tallies = {kind: world.trace.tally("receive", kind, id) for kind in protocol.handlers}
-        self._tallies = {kind: tally for kind, tally in tallies.items() if tally is not None}
+        self.tallies = {kind: tally for kind, tally in tallies.items() if tally is not None}
         self.world = world
         self.address = address
         self.open = True  # it listens; links may come up before it starts
@@ -288,21 +288,6 @@ class SimHost(BaseHost):
         self.clock.post_all(due, (letter,))
         peers = [end.id for end in ends]
         self.trace.add_each(now, "send", self.id, peers, kind, len(body), serial, body)
-
-    def hear(self, end: End, letter: Letter) -> None:
-        """Take a message from a connection: in few steps if it was decoded before."""
-        kind, body, serial, reply_to = letter
-        message = self._known.get(body)
-        if message is None or reply_to or not self.alive:
-            self.deliver(end.id, body, serial, reply_to, end)
-            return
-        if (tally := self._tallies.get(kind)) is not None:
-            tally[0] += 1
-            tally[1] += len(body)
-        else:
-            now, size = self.clock.now, len(body)
-            self.trace.add(now, "receive", self.id, end.id, kind, size, serial, body)
-        self.react(kind, message, end.id, serial, end)
 
     # How connections begin
 

@@ -7,6 +7,7 @@ so its class is found as Python would find its name: where the protocol's code s
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
+from difflib import get_close_matches
 from types import ModuleType
 from typing import Any, NamedTuple, TypeVar
 
@@ -67,6 +68,7 @@ def vocabulary(cls: type) -> dict[str, Handler]:
         _check_handler(cls, handler)
     for hook in (name for name in dir(cls) if name.startswith("on_")):
         _check_never_waits(cls, hook)
+        _check_spelling(cls, hook, table)
     return table
 
 
@@ -78,6 +80,21 @@ def find(kind: str, bases: Iterable[type]) -> type[Message] | None:
             if isinstance(found, type) and issubclass(found, Message):
                 return found
     return None
+
+
+def _check_spelling(cls: type, method: str, table: Mapping[str, Handler]) -> None:
+    """Raise ProtocolError for a method that nobody would call, as its name is nearly that of a hook."""
+    root = next(base for base in reversed(cls.__mro__) if hasattr(base, "on_start"))
+    hooks = [name for name in vars(root) if name.startswith("on_")]
+    near = get_close_matches(method, hooks, n=1, cutoff=0.8)
+    if (
+        method not in hooks
+        and near
+        and method not in {handler.method for handler in table.values()}
+    ):
+        raise ProtocolError(
+            f"{cls.__name__}.{method} is called by nobody: did you mean {near[0]}? Or give it another name"
+        )
 
 
 def _check_never_waits(cls: type, method: str) -> None:

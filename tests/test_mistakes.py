@@ -4,6 +4,7 @@ and what to do.
 The programs in here are wrong, each in one way, as somebody wrote them who has not yet read the manual.
 """
 
+import dataclasses
 import re
 import sys
 import warnings
@@ -415,3 +416,108 @@ def test_seconds_and_a_condition_in_one_run(network):
     with network(Gossip, 2) as net, pytest.raises(NetworkError) as raised:
         net.run(lambda: net["n0"].heard)
     says(raised, "run takes seconds, as in run(1.5), or a condition: run(until=…, within=5)")
+
+
+# Small slips
+
+
+class Slips(Protocol):
+    """Methods that are called in a wrong way."""
+
+    def tick(self):
+        pass
+
+    def called_at_once(self):
+        self.after(1.0, self.tick())
+
+    def called_at_once_and_again(self):
+        self.every(1.0, self.tick())
+
+    def no_one_to_answer(self):
+        self.ask("n1", HELLO, self.tick())
+
+    def the_other_way_round(self):
+        self.after(self.tick, 1.0)
+
+    def words_for_numbers(self):
+        self.every("1", self.tick)
+
+    def result_for_work(self):
+        self.work(self.tick(), then=self.tick)
+
+
+SLIPS = {
+    "called_at_once": "after takes a function to call later, and not None: .*after(1.0, self.tick)",
+    "called_at_once_and_again": "every takes a function .*, and not None",
+    "no_one_to_answer": "ask takes a function .*, and not None",
+    "the_other_way_round": "after takes a function .*, and not 1.0",
+    "words_for_numbers": "every: '1' is no number of seconds, which comes first",
+    "result_for_work": "work takes a function .*, and not None",
+}
+
+
+@pytest.mark.parametrize("slip", SLIPS)
+def test_a_call_in_place_of_a_function_is_told_at_once(slip):
+    with SimNetwork(Slips, 2) as net, pytest.raises(ProtocolError) as raised:
+        net.call("n0", slip)
+    assert re.match(
+        SLIPS[slip].replace("(1.0, self.tick)", re.escape("(1.0, self.tick)")), str(raised.value)
+    )
+
+
+def test_a_call_in_place_of_a_function_is_told_by_networks_too(network):
+    with network(Gossip, 2) as net:
+        with pytest.raises(ProtocolError, match="after takes a function"):
+            net.after(1.0, net.heal())
+        with pytest.raises(ProtocolError, match=r"as in run\(until=lambda"):
+            net.run(until=net.now > 3)
+
+
+def test_only_simulations_have_steps(real_network):
+    with (
+        real_network(Gossip, 1) as net,
+        pytest.raises(NetworkError, match=r"no steps, .* SimNetwork"),
+    ):
+        net.step()
+
+
+def test_a_message_that_is_changed_says_how_to_make_another_one():
+    rumor = Rumor("hello")
+    with pytest.raises(
+        AttributeError, match=r"never changes, .* dataclasses.replace\(rumor, hops=…\)"
+    ):
+        rumor.hops += 1
+    assert rumor == dataclasses.replace(Rumor("hi"), text="hello")
+
+
+def test_a_field_without_a_type_is_none():
+    with pytest.raises(MessageError, match=r"Secret.text has no type, .*: write text: str = 'x'"):
+
+        class Secret(Message):
+            text = "x"
+
+    class Fine(Message):
+        _private = 3
+        kind: str = "fine"
+
+        @property
+        def loud(self):
+            return self.kind.upper()
+
+    assert Fine().loud == "FINE"
+
+
+def test_a_hook_that_is_misspelled_is_told():
+    with pytest.raises(ProtocolError, match=r"Shy.on_conect is called by nobody: .* on_connect?"):
+
+        class Shy(Protocol):
+            def on_conect(self, peer):
+                pass
+
+    class Named(Protocol):
+        @on(Rumor)
+        def on_starts(self, rumor, sender):
+            pass
+
+        def on_block(self):
+            pass
