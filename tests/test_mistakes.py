@@ -473,14 +473,6 @@ def test_a_call_in_place_of_a_function_is_told_by_networks_too(network):
             net.run(until=net.now > 3)
 
 
-def test_only_simulations_have_steps(real_network):
-    with (
-        real_network(Gossip, 1) as net,
-        pytest.raises(NetworkError, match=r"no steps, .* SimNetwork"),
-    ):
-        net.step()
-
-
 def test_a_message_that_is_changed_says_how_to_make_another_one():
     rumor = Rumor("hello")
     with pytest.raises(

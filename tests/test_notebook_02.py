@@ -33,7 +33,7 @@ class Talkative(Introduced):
     """A right solution that is not the kit's: tell somebody what I know, twice a second."""
 
     most = 8
-    few = 4
+    few = 3  # so that there is room for newcomers
 
     def on_start(self):
         self.contacts = {}
@@ -103,11 +103,13 @@ class Generous(bootstrap.Bootstrap):
 
 
 class Complacent(bootstrap.Bootstrap):
-    """Never look around again after the first seconds."""
+    """Have few peers, and never look around again after the first seconds."""
+
+    degree = 2
+    most = 5
 
     def look_around(self):
-        self.turns = getattr(self, "turns", 0) + 1
-        if self.turns <= 10:
+        if self.now < 6.0:  # seconds, in which all fifty have come
             super().look_around()
 
 
