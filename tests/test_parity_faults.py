@@ -479,9 +479,10 @@ class Clinging(Diary):
         self.connect(self.addresses[peer])
 
 
-def test_whoever_dials_a_node_that_has_crashed_is_told_that_it_is_unreachable(network):
+@pytest.mark.parametrize("verb", ["crash", "leave"])
+def test_whoever_dials_a_node_that_is_gone_is_told_that_it_is_unreachable(network, verb):
     with network(Clinging, 3) as net:
-        net.crash("n0")
+        getattr(net, verb)("n0")
         run_until(net, lambda: net["n1"].unreachable and net["n2"].unreachable)
         assert net["n1"].seen == ["start", "+n0", "+n2", "-n0"]
         assert net["n2"].seen == ["start", "+n0", "+n1", "-n0"]

@@ -284,24 +284,6 @@ def test_nothing_is_received_by_a_node_that_has_left(network):
         assert net.trace.count(kind="receive", node="n0") == 0
 
 
-class Clinging(Diary):
-    def on_connect(self, peer):
-        super().on_connect(peer)
-        self.addresses = getattr(self, "addresses", {}) | {peer: self.peers[peer]}
-
-    def on_disconnect(self, peer):
-        super().on_disconnect(peer)
-        self.connect(self.addresses[peer])
-
-
-def test_whoever_dials_a_node_that_leaves_is_told_that_it_is_unreachable(network):
-    with network(Clinging, 3) as net:
-        net.leave("n0")
-        run_until(net, lambda: net["n1"].unreachable and net["n2"].unreachable)
-        assert net["n1"].seen == ["start", "+n0", "+n2", "-n0"]
-        assert net["n2"].seen == ["start", "+n0", "+n1", "-n0"]
-
-
 def test_a_condition_is_looked_at_once_more_in_the_end(network):
     with network(Diary, 2) as net:
         end = net.now + 0.1
