@@ -12,7 +12,6 @@ serves all of them, and each node only notes what has become different for it.
 (99999, True, False)
 """
 
-from bisect import insort
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -91,9 +90,8 @@ class _Ids(Sequence[str]):
     def __init__(self, others: Others[Any]) -> None:
         self._names = others.roll.names
         self._more = list(others.more)
-        self._missing: list[int] = []  # the positions of those who are not among them
-        for name in (others.me, *others.gone):
-            insort(self._missing, others.roll.positions[name])
+        positions = others.roll.positions
+        self._missing = sorted(positions[name] for name in (others.me, *others.gone))
 
     def __len__(self) -> int:
         return len(self._names) - len(self._missing) + len(self._more)

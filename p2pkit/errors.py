@@ -32,7 +32,25 @@ def harmless(text: str) -> str:
     plain = text[: MAX_SENTENCE + 1]
     if not plain.isprintable():
         plain = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in plain)
-    return plain if len(plain) <= MAX_SENTENCE else plain[: MAX_SENTENCE - 1] + "…"
+    return shortened(plain, MAX_SENTENCE)
+
+
+def shortened(text: str, most: int = 80) -> str:
+    """Return a text, its end left out if it is long.
+
+    >>> shortened("x" * 100, most=10)
+    'xxxxxxxxx…'
+    """
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def counted(number: int, thing: str) -> str:
+    """Return a number and what it is of.
+
+    >>> counted(1, "node"), counted(1200, "node")
+    ('1 node', '1,200 nodes')
+    """
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
 class P2PKitError(Exception):

@@ -74,6 +74,7 @@ class BaseHost(Host):
         watch: Watch | None = None,
         life: int = 1,
         serial: int = 0,
+        decoder: Decoder | None = None,
     ) -> None:
         self.protocol = protocol
         self.id = id
@@ -95,7 +96,7 @@ class BaseHost(Host):
         self._last: tuple[Message | None, bytes] = (None, b"")
         handlers = protocol.handlers.items()
         self._methods = {kind: getattr(self.node, handler.method) for kind, handler in handlers}
-        self._decoder = Decoder({kind: handler.message for kind, handler in handlers}.get)
+        self._decoder = decoder or Decoder(protocol.find_handled)
         self._answers = Decoder(protocol.find_message)
 
     # What subclasses do

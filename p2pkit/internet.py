@@ -14,6 +14,7 @@ in 2019.
 """
 
 from dataclasses import dataclass
+from functools import cache
 from hashlib import sha256
 from random import Random
 from typing import NamedTuple
@@ -83,6 +84,7 @@ class Delay:
         return float(shortest * random.paretovariate(milliseconds / 5) / 1000)
 
 
+@cache
 def region_of(name: str, year: int) -> str:
     """Return the region of a node: a name decides, and many names have the measured shares."""
     shares = YEARS[year].share

@@ -4,8 +4,6 @@ A `Link` says how long a message takes, and whether it arrives at all. It is a p
 same object shapes a simulated network and real sockets, and it holds no dice of its own:
 
     >>> from random import Random
-
-from p2pkit.internet import REGIONS, YEARS, measured, region_of
     >>> Link(latency=0.1).delay(Random(1))
     0.1
     >>> lossy = Link(latency=(0.01, 0.1), loss=0.5)

@@ -34,7 +34,7 @@ from typing import Annotated, Any, Literal, NamedTuple, NoReturn, Self, dataclas
 import msgspec
 
 from p2pkit.bounds import TOO_DEEP, Decode, bounded
-from p2pkit.errors import MessageError, NotUnderstood
+from p2pkit.errors import MessageError, NotUnderstood, shortened
 
 MAX_BODY = 32 * 1024 * 1024
 """Bytes in one encoded message, at most. Bitcoin's own limit is 32 MiB; larger things are cut into
@@ -43,6 +43,8 @@ pieces."""
 MAX_LOOSE = 1024 * 1024
 """Bytes of a message that is not spelled exactly as `encode` would: those are parsed a second
 time, by slower code that needs up to 30 times the memory."""
+
+_MOST = 120  # characters of a value in a sentence about it
 
 Find = Callable[[str], "type[Message] | None"]
 """How a receiver finds the class of a kind of message: from its name to the class, or None."""
@@ -185,7 +187,7 @@ class Decoder:
         except NotUnderstood:
             raise
         except Exception as error:  # a message's own __post_init__ may raise anything
-            raise NotUnderstood(_shorten(str(error))) from None
+            raise NotUnderstood(shortened(str(error), _MOST)) from None
 
     def _look_up(self, body: bytes) -> "Codec":
         kind = body[2 : body.find(b'"', 2)]  # as it stands in ["Rumor", …
@@ -196,7 +198,7 @@ class Decoder:
         # It may be one of ours, written with spaces or escapes in other places than we do.
         name = _LOOSE.decode(body)[0]
         if (cls := self._find(name)) is None:
-            raise NotUnderstood(f"no handler for {_shorten(name)}")
+            raise NotUnderstood(f"no handler for {shortened(name, _MOST)}")
         return codec(cls)
 
 
@@ -385,7 +387,7 @@ def _wrong_field(message: Message, why: str) -> MessageError:
 
 def _shown(value: object) -> str:
     try:
-        return _shorten(repr(value))
+        return shortened(repr(value), _MOST)
     except (RecursionError, ValueError):  # nested too deeply; an int of thousands of digits
         return "something too large to show"
 
@@ -423,7 +425,3 @@ def _no_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(named := dict(pairs)) < len(pairs):
         raise NotUnderstood("a field is given twice")
     return named
-
-
-def _shorten(text: str, most: int = 120) -> str:
-    return text if len(text) <= most else text[: most - 1] + "…"

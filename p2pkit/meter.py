@@ -6,14 +6,14 @@ check, where each message makes more of its kind, and a timer that sets itself a
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Protocol as Interface
 
 from p2pkit.clock import VirtualClock
 from p2pkit.errors import NetworkError
 from p2pkit.message import Message
+from p2pkit.protocol import Protocol
 from p2pkit.trace import Trace
-from p2pkit.vocabulary import Handler
 
 BUDGET = 1_000_000
 """Events after which some time has to have passed."""
@@ -38,8 +38,7 @@ class Subject(Interface):
 
     def __len__(self) -> int: ...
 
-    @property
-    def handlers(self) -> Mapping[str, tuple[str, Handler]]: ...
+    def role(self, name: str) -> type[Protocol]: ...
 
     def known(self) -> Iterable[Message]: ...
 
@@ -96,19 +95,18 @@ class Meter:
     def _complaint(self) -> str:
         seconds = self._net.clock.now - self._since
         said = f"{self._events:,} events in {seconds:.3g} s of virtual time"
-        received: Counter[str] = Counter()
-        for (kind, message, _, _), number in self._net.trace.counts().items():
+        received: Counter[str] = Counter()  # by handler
+        for (kind, message, _, node), number in self._net.trace.counts().items():
             if kind == "receive" and message:
-                received[message] += number
+                received[self._handler(node, message)] += number
         if received.total() < self._events / 2:
             return f"{said}: does a timer set itself again at once?"
         [(name, number)] = received.most_common(1)
         share = number / received.total()
-        return f"{said}, {share:.0%} of the messages in {self._where(name)}: is a duplicate check missing?"
+        return f"{said}, {share:.0%} of the messages in {name}: is a duplicate check missing?"
 
-    def _where(self, message: str) -> str:
-        """Return the handler of a kind of messages."""
-        if message not in self._net.handlers:
-            return message
-        protocol, handler = self._net.handlers[message]
-        return f"{protocol}.{handler.method}"
+    def _handler(self, node: str, message: str) -> str:
+        """Return the name of what handles a kind of messages at a node; an answer has none."""
+        protocol = self._net.role(node)
+        handler = protocol.handlers.get(message)
+        return f"{protocol.__name__}.{handler.method}" if handler else message

@@ -63,6 +63,9 @@ class Network(ABC):
     what it returns changes, the trace has a state event. record: "all" events, or only "counts".
     """
 
+    latency: float | None = None
+    """Seconds that a message takes on a link that says nothing; None is what it takes by itself."""
+
     def __init__(
         self,
         protocol: type[Protocol],
@@ -80,7 +83,7 @@ class Network(ABC):
         self.graph = named(graph)
         self.seed = seed
         self.watch = watch
-        self.weather = Weather(_check_link(link))
+        self.weather = Weather(_check_link(link), latency=self.latency)
         self.trace = Trace(record, most=most)
         self.roles = {self.name(node): _check_class(role) for node, role in (roles or {}).items()}
         self._actions: list[tuple[float, int, Callable[..., object], tuple[Any, ...]]] = []
@@ -401,7 +404,8 @@ class Network(ABC):
             raise NetworkError(f"{name} is paused, and does nothing until net.resume({name!r})")
         return name
 
-    def _role(self, name: str) -> type[Protocol]:
+    def role(self, name: str) -> type[Protocol]:
+        """Return the protocol that a node of this name runs."""
         return self.roles.get(name, self.protocol)
 
     def _group(self, group: Iterable[Hashable] | Hashable) -> Iterable[Hashable]:

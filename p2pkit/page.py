@@ -12,9 +12,6 @@ from html import escape
 
 from p2pkit.errors import harmless
 
-MOST_LETTERS = 80
-"""Characters of a message, a reason or a state that are shown."""
-
 Rows = Iterable[tuple[str, str]]
 
 
@@ -46,8 +43,3 @@ def _row(tag: str, cells: Iterable[str]) -> str:
 def text(text: str) -> str:
     """Return any text as it can stand in HTML, with its odd characters spelled out."""
     return escape(harmless(text))
-
-
-def cut(text: str) -> str:
-    """Return the beginning of a text, if it is long."""
-    return text if len(text) <= MOST_LETTERS else text[: MOST_LETTERS - 1] + "…"

@@ -193,15 +193,21 @@ class Protocol:
         return type(cls.__name__, (cls,), own | parameters)
 
     @classmethod
+    def find_handled(cls, kind: str) -> type[Message] | None:
+        """Find a class of messages that has a handler, by name."""
+        handler = cls.handlers.get(kind)
+        return handler.message if handler else None
+
+    @classmethod
     def find_message(cls, kind: str) -> type[Message] | None:
         """Find a class of messages by name, as Python would where this protocol's code stands.
 
         That is how an answer is understood whose class has no handler of its own.
         """
-        if kind in cls.handlers:
-            return cls.handlers[kind].message
-        found = find(kind, cls.__mro__[: cls.__mro__.index(Protocol)])
-        return found or {"Contact": Contact}.get(kind)  # whether or not their code names it
+        found = cls.find_handled(kind) or find(kind, cls.__mro__[: cls.__mro__.index(Protocol)])
+        return found or (
+            Contact if kind == "Contact" else None
+        )  # though their code may not name it
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)

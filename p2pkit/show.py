@@ -15,8 +15,8 @@ from itertools import islice
 from reprlib import Repr
 from typing import TYPE_CHECKING, Any
 
-from p2pkit.errors import P2PKitError
-from p2pkit.page import MOST_LETTERS, Rows, cut, facts, page, table, text
+from p2pkit.errors import P2PKitError, counted, shortened
+from p2pkit.page import Rows, facts, page, table, text
 from p2pkit.tables import attributes
 
 if TYPE_CHECKING:
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 FIRST = 5
 """Nodes, or events at either end, that are shown one by one."""
+
+MOST_LETTERS = 80
+"""Characters of a message, a reason or a state that are shown."""
 
 MOST_ROWS = 12
 """Kinds of messages, reasons or attributes that are shown, at most: more would not be read."""
@@ -128,7 +131,7 @@ def _look(net: "Network", name: str) -> Any:
 
 
 def _value(node: Any, attribute: str) -> str:
-    return cut(_BRIEF.repr(vars(node)[attribute])) if attribute in vars(node) else ""
+    return shortened(_BRIEF.repr(vars(node)[attribute])) if attribute in vars(node) else ""
 
 
 class _Brief(Repr):
@@ -166,7 +169,7 @@ def trace_html(trace: "Trace") -> str:
 def _trace(trace: "Trace") -> str:
     counts = trace.counts()
     kept = _kept(trace)
-    about = [f"<b>Trace</b> of {_number(len(trace), 'event')}"]
+    about = [f"<b>Trace</b> of {counted(len(trace), 'event')}"]
     if kept:
         about.append(f"{kept[0].time:.3f} to {kept[-1].time:.3f} s")
     about.append(f"{trace.size('send'):,} bytes sent")
@@ -224,10 +227,10 @@ def _events(trace: "Trace", kept: "list[Event]") -> str:
             event.node,
             event.peer or "",
             f"{event.size:,}" if event.size else "",
-            cut((event.data or b"")[: 4 * MOST_LETTERS].decode(errors="replace"))
+            shortened((event.data or b"")[: 4 * MOST_LETTERS].decode(errors="replace"))
             or event.message
             or "",
-            cut(event.reason or ""),
+            shortened(event.reason or ""),
         ]
         for event in kept
     ]
@@ -247,7 +250,3 @@ def _counts(numbers: Counter[str]) -> str:
 def _reasons(numbers: Counter[str]) -> str:
     """Return how many drops there were of each reason, the most frequent first."""
     return ", ".join(f"{reason}: {number:,}" for reason, number in numbers.most_common(MOST_ROWS))
-
-
-def _number(number: int, thing: str) -> str:
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"

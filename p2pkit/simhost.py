@@ -88,9 +88,9 @@ class SimHost(BaseHost):
             watch=watch,
             life=life,
             serial=serial,
+            decoder=(shared := world.decoder(protocol)),
         )
         self.clock: VirtualClock = world.clock
-        self._decoder = shared = world.decoder(protocol)
         self.known = shared.known
         tallies = {kind: world.trace.tally("receive", kind, id) for kind in protocol.handlers}
         self.tallies = {kind: tally for kind, tally in tallies.items() if tally is not None}

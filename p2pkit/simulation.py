@@ -34,7 +34,6 @@ from p2pkit.network import Network
 from p2pkit.protocol import Protocol
 from p2pkit.simhost import SharedDecoder, SimHost
 from p2pkit.trace import Record
-from p2pkit.vocabulary import Handler
 
 LATENCY = 0.01
 """Seconds that a message takes on a link that says nothing. At zero, a protocol that forgets to look
@@ -66,6 +65,8 @@ class SimNetwork(Network):
     this thread; verbs take effect at once, at the time that `now` shows.
     """
 
+    latency = LATENCY
+
     def __init__(
         self,
         protocol: type[Protocol],
@@ -85,7 +86,6 @@ class SimNetwork(Network):
         super().__init__(
             protocol, graph, link=link, seed=seed, roles=roles, watch=watch, record=record
         )
-        self.weather = Weather(link, latency=LATENCY)
         self.clock = VirtualClock()
         self._hosts: dict[str, SimHost] = {}
         self._listeners: dict[str, SimHost] = {}
@@ -126,9 +126,8 @@ class SimNetwork(Network):
         """Let the next thing happen, whenever it is due. Return False when nothing is left to
         happen."""
         self._need_open()
-        action = self._actions[0][0] if self._actions else float("inf")
-        if action <= self.clock.due and self._actions:
-            self.clock.now = max(self.clock.now, action)
+        if self._actions and self._action_due <= self.clock.due:
+            self.clock.now = max(self.clock.now, self._action_due)
             _, _, act, args = heapq.heappop(self._actions)
             act(*args)
             happened = True
@@ -149,7 +148,7 @@ class SimNetwork(Network):
         look, meter = self.now, Meter(self)
         while True:
             self._need_open()
-            due = min(self.clock.due, self._next_action(end))
+            due = min(self.clock.due, self._action_due, end)
             if until is not None and (due >= look or due >= end):
                 if until():
                     return True
@@ -157,7 +156,7 @@ class SimNetwork(Network):
             if due >= end and not self._is_due(end):
                 self.clock.now = max(self.now, end if end < inf else 0.0)
                 return bool(until and until())  # it may look at the time
-            action = self._actions[0][0] if self._actions else inf
+            action = self._action_due
             if action <= self.clock.due or self._observers:
                 meter.count(self.step())
             else:  # all that comes before the next action, or the next look
@@ -168,8 +167,12 @@ class SimNetwork(Network):
 
     def _is_due(self, end: float) -> bool:
         """Tell whether something is due just at the end of a run."""
-        action = self._actions[0][0] if self._actions else inf
-        return min(self.clock.due, action) <= end < inf
+        return min(self.clock.due, self._action_due) <= end < inf
+
+    @property
+    def _action_due(self) -> float:
+        """When the next action of `after` is due; infinity if there is none."""
+        return self._actions[0][0] if self._actions else inf
 
     # Acting
 
@@ -198,7 +201,7 @@ class SimNetwork(Network):
         graph: nx.Graph[str] = nx.Graph()
         graph.add_nodes_from(name for name in self.names if self.is_up(name))
         graph.add_edges_from(
-            (name, peer) for name in graph for peer in self._hosts[name].peers if peer in graph
+            (name, peer) for name in graph for peer in self._hosts[name].ids() if peer in graph
         )
         return graph
 
@@ -261,16 +264,6 @@ class SimNetwork(Network):
         host = self._listeners.get(address)
         return host if host is not None and host.open else None
 
-    @property
-    def handlers(self) -> Mapping[str, tuple[str, Handler]]:
-        """What handles each kind of messages: the protocol's name, and the handler."""
-        protocols = [*self.roles.values(), self.protocol]  # the last one has the last word
-        return {
-            kind: (protocol.__name__, handler)
-            for protocol in protocols
-            for kind, handler in protocol.handlers.items()
-        }
-
     def known(self) -> Iterable[Message]:
         """Return the different messages that were decoded of late."""
         return chain(*(decoder.known.values() for decoder in self._decoders.values()))
@@ -283,8 +276,7 @@ class SimNetwork(Network):
         """Return what decodes for all nodes of a protocol: a message that is said to many is decoded
         once, and shared, as nobody can change it."""
         if protocol not in self._decoders:
-            handlers = {kind: handler.message for kind, handler in protocol.handlers.items()}
-            self._decoders[protocol] = SharedDecoder(handlers.get)
+            self._decoders[protocol] = SharedDecoder(protocol.find_handled)
         return self._decoders[protocol]
 
     def store(self, name: str) -> dict[str, bytes]:
@@ -317,7 +309,7 @@ class SimNetwork(Network):
             machine, _, port = old.address.rpartition(":")
             address = f"{machine}:{int(port) + 1}"
         host = SimHost(
-            self._role(name),
+            self.role(name),
             name,
             self,
             address,

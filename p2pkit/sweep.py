@@ -19,7 +19,6 @@ courier, so a notebook may define them.
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Set
-from functools import partial
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -53,8 +52,7 @@ def sweep(
         raise ImportError(MISSING) from None
     runs = Runs(run, grid, seeds)
     rows: list[dict[Any, Any]] = [{}] * len(runs.calls)
-    call = partial(_call, run, runs.names, runs.calls)
-    with Progress(len(rows), "runs") as progress, outcomes(call, len(rows), progress) as done:
+    with Progress(len(rows), "runs") as progress, outcomes(runs.do, len(rows), progress) as done:
         for number, outcome in done:
             if isinstance(outcome, Failed):
                 outcome.error.add_note(
@@ -91,6 +89,10 @@ class Runs:
         """Return what a run is called with."""
         return dict(zip(self.names, self.calls[number], strict=True))
 
+    def do(self, number: int) -> Any:
+        """Do a run, and return what it returns."""
+        return self.run(**self.parameters(number))
+
     def line(self, number: int) -> str:
         """Return the line of code that does a run."""
         shown = (f"{name}={_shown(value)}" for name, value in self.parameters(number).items())
@@ -112,12 +114,6 @@ class Runs:
                     "give it another name"
                 )
         return row | dict(measured)
-
-
-def _call(
-    run: Callable[..., Any], names: list[str], calls: list[tuple[Any, ...]], number: int
-) -> Any:
-    return run(**dict(zip(names, calls[number], strict=True)))
 
 
 # What a caller may have got wrong

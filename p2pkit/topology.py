@@ -31,7 +31,7 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any, TypeGuard
 
-from p2pkit.errors import TopologyError
+from p2pkit.errors import TopologyError, shortened
 
 if TYPE_CHECKING:
     import networkx as nx  # at run time inside the functions: a worker process never needs it
@@ -388,6 +388,5 @@ def _advice(name: str) -> str:
     return question + (names.capitalize() if near else names)
 
 
-def _shorten(thing: object, most: int = 60) -> str:
-    text = repr(thing)
-    return text if len(text) <= most else text[: most - 1] + "…"
+def _shorten(thing: object) -> str:
+    return shortened(repr(thing), 60)

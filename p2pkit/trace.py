@@ -32,6 +32,7 @@ import msgspec
 from p2pkit.errors import TraceError
 from p2pkit.message import Message, encode
 from p2pkit.show import trace_html
+from p2pkit.tables import frame
 
 KINDS = {
     "start": "a node began, or began again after a crash",
@@ -340,12 +341,20 @@ class Trace:
             counted[kind, message, cause, node] += number
         return counted
 
-    def size(self, kind: str = "send") -> int:
-        """Return the sum of the sizes of all messages of a kind of event, in bytes."""
+    def size(self, kind: str = "send", *, message: "str | type[Message] | None" = None) -> int:
+        """Return the sum of the sizes of all messages of a kind of event, in bytes: of one kind of
+        messages, or of all."""
         self.catch_up()
+        name, _ = _named(message)
         events = islice(self._events, len(self._events))
-        kept = sum(int(event[5]) for event in events if event[1] == kind)
-        return kept + sum(size for key, (_, size) in self._tallies.items() if key[0] == kind)
+        kept = sum(
+            int(event[5]) for event in events if event[1] == kind and name in (None, event[4])
+        )
+        return kept + sum(
+            size
+            for (what, about, _, _), (_, size) in list(self._tallies.items())
+            if what == kind and name in (None, about)
+        )
 
     def digest(self) -> str:
         """Return a fingerprint of all events: equal for two runs that went alike, event for
@@ -359,13 +368,9 @@ class Trace:
     def to_pandas(self) -> Any:
         """Return the events as a pandas DataFrame, one row an event, a column for each key of a
         saved line."""
-        try:
-            import pandas
-        except ImportError:
-            raise ImportError("a DataFrame needs pandas: pip install pandas") from None
         rows = [(*event[:6], event.id, event.value, event.reason) for event in self]
         columns = ["time", "kind", "node", "peer", "message", "size", "id", "data", "reason"]
-        return pandas.DataFrame(rows, columns=columns)
+        return frame({name: [row[place] for row in rows] for place, name in enumerate(columns)})
 
     # Files
 

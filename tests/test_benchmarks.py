@@ -28,7 +28,7 @@ def test_every_program_delivers_exactly_what_a_flood_makes(name):
     assert result["rate"] > 0 < result["cpu"]
 
 
-class Forgetful(simulated_by_hand.Program):
+class Forgetful(simulated.Nodes):
     """Does not tell the last rumor."""
 
     def run(self, rumors):
@@ -37,7 +37,7 @@ class Forgetful(simulated_by_hand.Program):
 
 def test_a_program_that_delivers_something_else_is_no_peer():
     def build(graph):
-        return Forgetful(graph, simulated_by_hand.Heap)
+        return Forgetful(graph, simulated_by_hand.Heap(), simulated_by_hand.Node)
 
     with pytest.raises(RuntimeError, match=r"messages arrived, instead of 2103"):
         simulated.measure(build, 0.0, count=100, rumors=3)
@@ -54,7 +54,8 @@ def test_a_calendar_has_the_order_of_a_heap(monkeypatch):
 
         with monkeypatch.context() as patch:
             patch.setattr(simulated_by_hand.Node, "hear", note)
-            program = simulated_by_hand.Program(nx.random_regular_graph(4, 60, seed=3), kind)
+            graph = nx.random_regular_graph(4, 60, seed=3)
+            program = simulated.Nodes(graph, kind(), simulated_by_hand.Node)
             numbers = {node: number for number, node in enumerate(program._nodes)}
             program.run(5)
         return heard

@@ -14,8 +14,8 @@ from p2pkit import Link, LocalNetwork, Message, Protocol, SimNetwork, Trace, on,
 from p2pkit.errors import NetworkError
 from p2pkit.message import encode
 from p2pkit.network import NetworkWarning
-from p2pkit.page import MOST_LETTERS
 from p2pkit.protocols.flood import Flood, Rumor
+from p2pkit.show import MOST_LETTERS
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import threading
-from contextlib import suppress
 
 import cloudpickle
 import networkx as nx
@@ -241,24 +240,31 @@ def test_a_hundred_kills_lose_nothing_that_was_on_disk():
     with LocalNetwork(Keeper, nx.path_graph(2), processes=2, record="counts") as net:
         number = 0
         for _ in range(100):
-            written = threading.Event()
+            written, told = threading.Event(), []
 
-            def write(net=net, written=written):
+            def write(net=net, written=written, told=told):
                 nonlocal number
-                with suppress(NodeDown, NetworkWarning):  # whoever looks first is told of it
+                try:
                     while True:
                         net.tell("n0", Entry(number + 1))
                         number += 1  # `tell` returned: this is on the disk
                         written.set()
+                except NodeDown:
+                    pass
+                except NetworkWarning as warning:
+                    told.append(warning)  # whoever looks first is told of it
 
             thread = threading.Thread(target=write)
             thread.start()
             assert written.wait(PATIENCE)
             os.kill(net.pids["n0"], KILL)  # in the midst of its writing
             thread.join(PATIENCE)
-            with suppress(NetworkWarning):
+            try:
                 wait_until_down(net, "n0")
+            except NetworkWarning as warning:
+                told.append(warning)
             wait_until_down(net, "n0")
+            assert len(told) == 1
             net.restart("n0")
             known = net["n0"].known
             assert known == list(range(1, len(known) + 1))

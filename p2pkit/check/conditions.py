@@ -17,7 +17,8 @@ from functools import cached_property
 from types import CodeType
 from typing import Any, NamedTuple
 
-from p2pkit.check.words import listed, shortened, shown
+from p2pkit.check.words import listed, shown
+from p2pkit.errors import shortened
 
 Names = dict[str, Any]
 

@@ -14,8 +14,8 @@ from typing import Any
 from p2pkit.check.conditions import Condition
 from p2pkit.check.invariants import only_one
 from p2pkit.check.views import Replay, nodes_up, still
-from p2pkit.check.words import again, apart, counted, listed, report, shown
-from p2pkit.errors import CheckFailed
+from p2pkit.check.words import again, apart, listed, report, shown
+from p2pkit.errors import CheckFailed, counted
 from p2pkit.message import Message
 from p2pkit.network import Network
 from p2pkit.stats import arrivals, started

@@ -14,8 +14,8 @@ the other order. With a link whose latency varies, every seed is another order.
 
 from collections.abc import Callable, Iterable
 
-from p2pkit.check.words import counted, report
-from p2pkit.errors import CheckFailed
+from p2pkit.check.words import report
+from p2pkit.errors import CheckFailed, counted
 from p2pkit.progress import Progress
 
 __tracebackhide__ = True  # pytest then ends its traceback at the line of the test

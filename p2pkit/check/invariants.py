@@ -20,8 +20,8 @@ from typing import Any, NamedTuple, Self
 
 from p2pkit.check.conditions import Condition
 from p2pkit.check.views import Replay, acts, is_exact, nodes_up, still
-from p2pkit.check.words import MOST_EVENTS, again, counted, line, report
-from p2pkit.errors import CheckFailed
+from p2pkit.check.words import MOST_EVENTS, again, line, report
+from p2pkit.errors import CheckFailed, counted
 from p2pkit.network import Network
 from p2pkit.trace import Event, Trace
 

@@ -12,7 +12,7 @@ cut where they become long, and what is said does not depend on the order of a s
 from collections.abc import Iterable, Sequence
 
 from p2pkit.check.views import Ghost, is_exact
-from p2pkit.errors import harmless
+from p2pkit.errors import harmless, shortened
 from p2pkit.network import Network
 from p2pkit.protocol import Protocol
 from p2pkit.trace import Event
@@ -36,11 +36,6 @@ def shown(value: object, most: int = 80) -> str:
     return shortened(repr(value), most)
 
 
-def shortened(text: str, most: int = 80) -> str:
-    """Return a text, its end left out if it is long."""
-    return text if len(text) <= most else text[: most - 1] + "…"
-
-
 def apart(texts: Sequence[str], most: int = 60) -> list[str]:
     """Cut texts so that one sees where they differ.
 
@@ -59,15 +54,6 @@ def listed(names: Iterable[str], most: int = MOST_NAMES) -> str:
     names = list(names)
     left = len(names) - most
     return ", ".join(names[:most]) + (f" and {left:,} more" if left > 0 else "")
-
-
-def counted(number: int, thing: str) -> str:
-    """Return a number and what it is of.
-
-    >>> counted(1, "node"), counted(1200, "node")
-    ('1 node', '1,200 nodes')
-    """
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
 def told(event: Event) -> str:

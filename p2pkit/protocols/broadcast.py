@@ -75,6 +75,6 @@ class Broadcast(Protocol):
 
     @on(Notes)
     def complete(self, notes: Notes, sender: str) -> None:
-        missing = sorted(self.heard - notes.rumors, key=lambda rumor: rumor.text)
+        missing = sorted(self.heard - notes.rumors)
         if missing:
             self.send(sender, Batch(tuple(missing)))

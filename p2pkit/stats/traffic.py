@@ -47,7 +47,7 @@ def cost(trace: Trace, message: What | None = None, *, operations: float = 1) ->
         sizes = [event.size for event in trace.where(kind="send", message=message)]
         return Cost(len(sizes) / operations, sum(sizes) / operations)
     number = trace.count(kind="send", message=message)
-    return Cost(number / operations, _bytes(trace, message) / operations)
+    return Cost(number / operations, trace.size("send", message=message) / operations)
 
 
 def drops(trace: Trace) -> Any:
@@ -114,17 +114,3 @@ def _quantile(ordered: list[float], share: float) -> float:
     low = ordered[floor(place)]
     high = ordered[min(floor(place) + 1, len(ordered) - 1)]
     return float(low + (high - low) * (place - floor(place)))
-
-
-def _bytes(trace: Trace, message: str | type[Message] | None) -> int:
-    """Return the bytes of all messages of a kind that were sent: those kept, and those counted."""
-    if message is None:
-        return trace.size("send")
-    name = message if isinstance(message, str) else message.__name__
-    events = trace.where(kind="send", message=name) if trace.record == "all" else ()
-    counted = (
-        size
-        for (kind, about, _, _), (_, size) in list(trace._tallies.items())
-        if kind == "send" and about == name
-    )
-    return sum(event.size for event in events) + sum(counted)

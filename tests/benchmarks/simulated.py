@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable
 from functools import cache, partial
+from random import Random
 from typing import Any, Literal, Protocol
 
 import networkx as nx
@@ -114,18 +115,45 @@ class Simulated:
         return self.net.trace.count(kind="receive")
 
 
+class Nodes:
+    """Nodes that were written for this workload only: objects that know each other.
+
+    engine: what lets time pass for them, by its `run`. kind: their class, made from an engine and
+    dice.
+    """
+
+    def __init__(
+        self, graph: "nx.Graph[Any]", engine: Any, kind: Callable[[Any, Random], Any]
+    ) -> None:
+        self._engine = engine
+        random = Random(1)
+        self._nodes = [kind(engine, random) for _ in range(len(graph))]
+        for number, peers in graph.adjacency():
+            self._nodes[number].peers = [self._nodes[peer] for peer in peers]
+
+    def run(self, rumors: int) -> None:
+        """Tell some nodes a rumor each, and go on to the end."""
+        for rumor, teller in enumerate(tellers(len(self._nodes), rumors)):
+            self._nodes[teller].hear(rumor, None)
+        self._engine.run()
+
+    def heard(self) -> int:
+        """Return how often nodes heard something."""
+        return sum(node.received for node in self._nodes)
+
+
 def simpy(kind: str) -> Builder:
     """Flood what SimPy is enough for."""
-    from tests.benchmarks import simulated_simpy
+    from tests.benchmarks import simulated_simpy as written
 
-    return partial(simulated_simpy.Program, kind=simulated_simpy.KINDS[kind])
+    return lambda graph: Nodes(graph, written.simpy.Environment(), written.KINDS[kind])
 
 
 def by_hand(kind: str) -> Builder:
     """Flood what a loop over a queue is enough for."""
-    from tests.benchmarks import simulated_by_hand
+    from tests.benchmarks import simulated_by_hand as written
 
-    return partial(simulated_by_hand.Program, kind=simulated_by_hand.KINDS[kind])
+    return lambda graph: Nodes(graph, written.KINDS[kind](), written.Node)
 
 
 KINDS: dict[str, Callable[[], Builder]] = {

@@ -15,9 +15,7 @@ from itertools import count
 from random import Random
 from typing import Any
 
-import networkx as nx
-
-from tests.benchmarks.simulated import LATENCY, tellers
+from tests.benchmarks.simulated import LATENCY
 
 WIDTH = 0.001
 """Virtual seconds that share a bucket."""
@@ -107,24 +105,3 @@ class Node:
 
 
 KINDS: dict[str, type[Heap | Calendar]] = {"heap": Heap, "calendar": Calendar}
-
-
-class Program:
-    """Nodes and their queue, on a graph."""
-
-    def __init__(self, graph: "nx.Graph[Any]", kind: type[Heap | Calendar]) -> None:
-        self._queue = kind()
-        random = Random(1)
-        self._nodes = [Node(self._queue, random) for _ in range(len(graph))]
-        for number, peers in graph.adjacency():
-            self._nodes[number].peers = [self._nodes[peer] for peer in peers]
-
-    def run(self, rumors: int) -> None:
-        """Tell some nodes a rumor each, and go on to the end."""
-        for rumor, teller in enumerate(tellers(len(self._nodes), rumors)):
-            self._nodes[teller].hear(rumor, None)
-        self._queue.run()
-
-    def heard(self) -> int:
-        """Return how often nodes heard something."""
-        return sum(node.received for node in self._nodes)

@@ -13,10 +13,9 @@ from collections.abc import Generator
 from random import Random
 from typing import Any
 
-import networkx as nx
 import simpy
 
-from tests.benchmarks.simulated import LATENCY, tellers
+from tests.benchmarks.simulated import LATENCY
 
 _LEAST, _SPREAD = LATENCY[0], LATENCY[1] - LATENCY[0]
 
@@ -96,24 +95,3 @@ class CallbackNode(Node):
 
 
 KINDS = {"stores": StoreNode, "processes": ProcessNode, "callbacks": CallbackNode}
-
-
-class Program:
-    """Nodes of one kind, on a graph."""
-
-    def __init__(self, graph: "nx.Graph[Any]", kind: type[Node]) -> None:
-        self._env = simpy.Environment()
-        random = Random(1)
-        self._nodes = [kind(self._env, random) for _ in range(len(graph))]
-        for number, peers in graph.adjacency():
-            self._nodes[number].peers = [self._nodes[peer] for peer in peers]
-
-    def run(self, rumors: int) -> None:
-        """Tell some nodes a rumor each, and go on to the end."""
-        for rumor, teller in enumerate(tellers(len(self._nodes), rumors)):
-            self._nodes[teller].hear(rumor, None)
-        self._env.run()
-
-    def heard(self) -> int:
-        """Return how often nodes heard something."""
-        return sum(node.received for node in self._nodes)
