@@ -10,10 +10,9 @@ import pickle
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import fields, is_dataclass
 from functools import partial
 from itertools import count
-from types import CodeType, FunctionType
+from types import CodeType, FunctionType, MethodType
 from typing import Any
 
 import msgspec
@@ -233,8 +232,10 @@ def _parts(value: Any) -> Iterator[tuple[str, Any]]:
         yield from (("", part) for part in value)
     elif isinstance(value, partial):
         yield from (("", part) for part in (value.func, value.args, value.keywords))
-    elif is_dataclass(value):
-        yield from (("", getattr(value, field.name)) for field in fields(value))
+    elif isinstance(value, MethodType):
+        yield from (("", part) for part in (value.__func__, value.__self__))
+    elif hasattr(value, "__dict__"):
+        yield from (("", part) for part in vars(value).values())
 
 
 def _called(thing: Any) -> str:

@@ -132,7 +132,7 @@ class LocalNetwork(Network):
         )
         self._starting: asyncio.Task[Any] | None = None
         try:
-            self._await(self._start())
+            self._wait_for(self._start)
             if processes is not None:
                 self.trace.catch_up = self._collect
             self._raise_errors()
@@ -186,7 +186,7 @@ class LocalNetwork(Network):
             raise NodeDown(f"the state of {name} has gone with its process: net.restart({name!r})")
         if self._closed:
             return self._last_look(name)
-        return self._await(self._crews.ask(name, "look", [name]))[name]
+        return self._wait_for(self._crews.ask, name, "look", [name])[name]
 
     def __iter__(self) -> Iterator[Any]:
         """All nodes, as they were at one and the same moment in each process. Those whose process
@@ -194,7 +194,7 @@ class LocalNetwork(Network):
         names = [name for name in self.names if name not in self._lost]
         if self._closed:
             return iter([self._last_look(name) for name in names])
-        nodes = self._await(self._crews.all_of("look"))
+        nodes = self._wait_for(self._crews.all_of, "look")
         return iter([nodes[name] for name in names if name in nodes])
 
     def is_up(self, node: Hashable) -> bool:
@@ -204,7 +204,7 @@ class LocalNetwork(Network):
         return self.name(node) in self._paused
 
     def overlay(self) -> "nx.Graph[str]":
-        peers = self._final_peers if self._closed else self._await(self._crews.all_of("peers"))
+        peers = self._final_peers if self._closed else self._wait_for(self._crews.all_of, "peers")
         graph: nx.Graph[str] = nx.Graph()
         graph.add_nodes_from(name for name in self.names if name in self._running)
         graph.add_edges_from(
@@ -231,12 +231,12 @@ class LocalNetwork(Network):
     # Trouble
 
     def crash(self, node: Hashable) -> None:
-        self._await(self._end_of(self._up_name(node), "crash"))
+        self._wait_for(self._end_of, self._up_name(node), "crash")
 
     def restart(self, node: Hashable) -> None:
         self._need_open()
         name = self._down_name(node)
-        self._await(self._launch(name, serial=self._serial_after(name)))
+        self._wait_for(self._launch, name, (), self._serial_after(name))
         self._raise_errors()
 
     def pause(self, node: Hashable) -> None:
@@ -247,14 +247,14 @@ class LocalNetwork(Network):
         name = self._up_name(node)
         self._paused.discard(name)
         self._ask(name, "resume")
-        self._await(self._linker.connect(self.graph.edges(name)))
+        self._wait_for(self._linker.connect, self.graph.edges(name))
         self._raise_errors()
 
     def join(self, node: Hashable, to: Hashable | Iterable[Hashable] = ()) -> None:
         self._need_open()
         name = self._new_name(node)
         peers = [self._up_name(peer) for peer in self._group(to)]
-        self._await(self._launch(name, peers))
+        self._wait_for(self._launch, name, peers)
         self._raise_errors()
 
     def dial(self, node: Hashable, address: str) -> str | None:
@@ -264,12 +264,12 @@ class LocalNetwork(Network):
         return None if failure in ("", TAKEN) else failure
 
     def leave(self, node: Hashable) -> None:
-        self._await(self._end_of(self._up_name(node), "leave"))
+        self._wait_for(self._end_of, self._up_name(node), "leave")
         self._raise_errors()
 
     def heal(self) -> None:
         self._change_weather(Weather.heal)
-        self._await(self._linker.connect(self.graph.edges))
+        self._wait_for(self._linker.connect, self.graph.edges)
         self._raise_errors()
 
     # The end
@@ -279,7 +279,7 @@ class LocalNetwork(Network):
             return
         running = set(self._running)  # a mistake in on_stop brings down who was up until the end
         try:
-            self._await(self._stop_all())
+            self._wait_for(self._stop_all)
         finally:
             self._end = self._reactor.time
             self._closed = True
@@ -346,7 +346,7 @@ class LocalNetwork(Network):
         self._lost.discard(name)
         self._running.add(name)
 
-    async def _launch(self, name: str, peers: Iterable[str] = (), *, serial: int = 0) -> None:
+    async def _launch(self, name: str, peers: Iterable[str], serial: int = 0) -> None:
         peers = list(peers)
         await self._crews.settle(name)
         await self._crews.ask(name, "make_room", 1, len(peers))
@@ -400,10 +400,10 @@ class LocalNetwork(Network):
     def _ask(self, node: Hashable, what: str, *args: Any) -> Any:
         """Ask the crew of a node that is up for something."""
         name = self._up_name(node)
-        return self._await(self._crews.ask(name, what, name, *args))
+        return self._wait_for(self._crews.ask, name, what, name, *args)
 
-    def _await(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        return self._thread.wait_for(coroutine)
+    def _wait_for(self, function: Callable[..., Coroutine[Any, Any, T]], *args: Any) -> T:
+        return self._thread.wait_for(function, *args)
 
     def _change_weather(
         self, change: Callable[[Weather], object], between: tuple[str, str] | None = None
@@ -411,12 +411,12 @@ class LocalNetwork(Network):
         self._need_open()
         if self.processes is not None:
             change(self.weather)  # workers have weather of their own
-        self._await(self._crews.ask_all("change_weather", change))
+        self._wait_for(self._crews.ask_all, "change_weather", change)
 
     def _collect(self) -> None:
         """Bring the trace up to date; whoever reads it calls this."""
         with self._collecting, suppress(LoopEnded):
-            self._await(self._crews.collect())
+            self._wait_for(self._crews.collect)
 
     def _last_look(self, name: str) -> Any:
         if self.processes is None:

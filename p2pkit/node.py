@@ -105,7 +105,7 @@ class Node:
         self._door = door
         self._thread = threading.Thread(target=self._call_back, name=f"callbacks of node {self.id}")
         try:
-            self._loop.wait_for(self._tcp.listen(join(_listening(host), port)))
+            self._loop.wait_for(self._tcp.listen, join(_listening(host), port))
             self._loop.do(self._tcp.start)
         except NetworkError:
             self._loop.close()
@@ -134,7 +134,7 @@ class Node:
         else:
             address = join(_dialled(host), port)
             try:
-                failure = self._loop.wait_for(self._tcp.connected(address))
+                failure = self._loop.wait_for(self._tcp.connected, address)
             except LoopEnded:
                 failure = "this node has stopped"
             self.failure = "" if failure == TAKEN else failure
@@ -247,7 +247,7 @@ class Node:
             self._send_waiting()
             await self._tcp.leave()
 
-        self._loop.wait_for(leave())
+        self._loop.wait_for(leave)
         self._loop.close()
         self._outbox.close()
         self._events.put(None, 0)

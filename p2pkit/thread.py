@@ -15,6 +15,7 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import CancelledError, Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -73,18 +74,22 @@ class LoopThread:
         self.soon(call)
         return self._result(answer)
 
-    def wait_for(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine on the loop, and return what it returns."""
-        try:
-            self._check_thread()
-        except NetworkError:
-            coroutine.close()
-            raise
+    def wait_for(self, function: Callable[..., Coroutine[Any, Any, T]], *args: Any) -> T:
+        """Run the coroutine function(*args) on the loop, and return what it returns.
+
+        It is made on the loop's thread: a Ctrl-C here can never leave one behind that nobody runs.
+        """
+        answer: Future[T] = Future()
+
+        def begin() -> None:
+            task = self.loop.create_task(function(*args))
+            task.add_done_callback(partial(_hand_over, answer))
+
+        self._check_thread()
         with self._gate:
             if self._ending:
-                coroutine.close()
                 raise LoopEnded(_ENDED)
-            answer = asyncio.run_coroutine_threadsafe(coroutine, self.loop)
+            self.loop.call_soon_threadsafe(begin)
         return self._result(answer)
 
     def soon(self, function: Callable[..., object], *args: Any) -> None:
@@ -169,6 +174,16 @@ def stuck(where: str) -> str:
         f"the nodes have not reacted for {STUCK:.0f} s: one of them is busy at {where}. "
         "A handler must return soon; use self.work for what takes long"
     )
+
+
+def _hand_over(answer: "Future[T]", task: "asyncio.Task[T]") -> None:
+    """Give the outcome of a task to whoever waits for it in another thread."""
+    if task.cancelled():
+        answer.cancel()
+    elif (error := task.exception()) is not None:
+        answer.set_exception(error)
+    else:
+        answer.set_result(task.result())
 
 
 async def _wind_up() -> None:

@@ -112,7 +112,7 @@ def test_what_is_read_can_be_changed_without_changing_the_disk(disk):
         (1, 2), {1, 2}, {1: 2}, {(1,): 2}, b"bytes", float("nan"), float("inf"), [float("nan")], "\ud800",
         datetime(2020, 1, 1), Pair(1, 2), object(), Block, [Block(1)], {"a": Block(1)}, 1j,
     ],
-    ids=repr,
+    ids=lambda value: repr(value).partition(" at 0x")[0],
 )  # fmt: skip
 def test_what_would_not_be_read_back_the_same_is_refused_with_the_key(disk, value):
     disk["key"] = "old"

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 import traceback
+from contextlib import contextmanager
 from pathlib import Path
 
 import networkx as nx
@@ -376,8 +377,8 @@ LONG = "import time\nfrom p2pkit import sweep\ndef run(seed):\n    time.sleep(60
 
 @posix
 def test_ctrl_c_ends_a_sweep_and_all_its_processes(mark):
-    one_is_idle = (
-        "import joblib\ndef some(seed):\n    print('run', flush=True)\n    return seed or run(0)\n"
+    one_is_idle = (  # both write their line at once, so that it stays whole
+        "import joblib, os\ndef some(seed):\n    os.write(1, b'run\\n')\n    return seed or run(0)\n"
     )
     sweeping = "with joblib.parallel_config(n_jobs=2):\n    sweep(some, {}, 2)"
     with started(mark, LONG + one_is_idle + sweeping) as parent:
@@ -423,16 +424,21 @@ def at_work(mark):
     return found
 
 
+@contextmanager
 def started(mark, script):
-    """Start a script in a session of its own, as a terminal would."""
-    return subprocess.Popen(
+    """Start a script in a session of its own, as a terminal would, and end it when a test fails."""
+    with subprocess.Popen(
         [sys.executable, "-c", script],
         env=test_children.environment(mark),
         start_new_session=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-    )
+    ) as parent:
+        try:
+            yield parent
+        finally:
+            parent.kill()
 
 
 # Programs and notebooks

@@ -57,14 +57,14 @@ class Bench:
 
     def host(self, id, address="127.0.0.1:0", *, start=True):
         host = TcpHost(Talker, id, self.loop.reactor, self.trace, self.around)
-        self.loop.wait_for(host.listen(address))
+        self.loop.wait_for(host.listen, address)
         if start:
             self.loop.do(host.start)
         self.hosts.append(host)
         return host
 
     def connect(self, one, other):
-        return self.loop.wait_for(one.connected(other.address))
+        return self.loop.wait_for(one.connected, other.address)
 
     def close(self):
         for host in self.hosts:
@@ -136,7 +136,7 @@ def test_a_host_that_crashed_listens_no_more_and_its_port_is_free(bench):
 def test_a_dial_that_fails_is_recorded_in_words(bench):
     a = bench.host("a")
     address = f"127.0.0.1:{free_port()}"
-    assert "nobody listens there" in bench.loop.wait_for(a.connected(address))
+    assert "nobody listens there" in bench.loop.wait_for(a.connected, address)
     [event] = bench.trace.where(kind="unreachable")
     assert event.reason == f"{address}: nobody listens there (connection refused)"
 
@@ -144,7 +144,7 @@ def test_a_dial_that_fails_is_recorded_in_words(bench):
 @pytest.mark.parametrize("host", ["a..b", "x" * 70, "ex\0ample"])
 def test_a_name_that_is_none_is_a_failure_in_words(bench, host):
     a = bench.host("a")
-    assert "no name of a machine" in bench.loop.wait_for(a.connected(f"{host}:80"))
+    assert "no name of a machine" in bench.loop.wait_for(a.connected, f"{host}:80")
 
 
 def test_two_dials_of_one_address_share_their_result(bench):
@@ -153,13 +153,13 @@ def test_two_dials_of_one_address_share_their_result(bench):
     async def both():
         return await asyncio.gather(a.connected(b.address), a.connected(b.address))
 
-    assert bench.loop.wait_for(both()) == ["", ""]
+    assert bench.loop.wait_for(both) == ["", ""]
     assert len(a.links) == 1
 
 
 def test_another_id_than_was_expected_is_refused(bench):
     a, b = bench.host("a"), bench.host("b")
-    why = bench.loop.wait_for(a.connected(b.address, "c"))
+    why = bench.loop.wait_for(a.connected, b.address, "c")
     assert "'b' answers there, and c was wanted" in why
     assert not a.links
     eventually(lambda: not b.connections)
@@ -175,7 +175,7 @@ def test_leaving_waits_no_longer_than_it_must(bench):
     a, b = bench.host("a"), bench.host("b")
     bench.connect(a, b)
     bench.loop.do(a.call, "say", "b", "last words")
-    bench.loop.wait_for(a.leave())
+    bench.loop.wait_for(a.leave)
     eventually(lambda: b.node.words == [("a", "last words")])
     eventually(lambda: b.node.gone == ["a"])
     assert not a.connections
@@ -199,7 +199,7 @@ def test_addresses_of_ipv6_work_where_there_is_ipv6(bench):
         pytest.skip("no IPv6 here")
     b = bench.host("b")
     assert a.address.startswith("[::1]:")
-    assert bench.loop.wait_for(b.connected(a.address)) == ""
+    assert bench.loop.wait_for(b.connected, a.address) == ""
     eventually(lambda: "b" in a.links)
 
 

@@ -41,7 +41,7 @@ def test_exceptions_come_back(loop, crashed):
         raise LookupError("from a coroutine")
 
     with pytest.raises(LookupError, match="from a coroutine"):
-        loop.wait_for(fail())
+        loop.wait_for(fail)
     with pytest.raises(TimeoutError):  # an exception like any other
         loop.do(self_made_timeout)
     assert crashed == []
@@ -56,7 +56,20 @@ def test_a_coroutine_is_waited_for(loop):
         await asyncio.sleep(0.05)
         return "done"
 
-    assert loop.wait_for(slow()) == "done"
+    assert loop.wait_for(slow) == "done"
+
+
+def test_a_coroutine_is_made_where_it_runs_so_that_none_is_left_behind(loop):
+    def make():
+        made.append(threading.current_thread().name)
+        return nothing()
+
+    async def nothing():
+        pass
+
+    made = []
+    loop.wait_for(make)
+    assert made == ["a loop of a test"]
 
 
 def test_soon_does_not_wait(loop):
@@ -86,11 +99,7 @@ def test_the_loops_own_thread_cannot_wait_for_itself(loop):
         loop.do(meddle)
 
     def wait():
-        coroutine = nothing()
-        try:
-            loop.wait_for(coroutine)
-        finally:
-            coroutine.close()
+        loop.wait_for(nothing)
 
     with pytest.raises(NetworkError, match="a handler cannot act on the network"):
         loop.do(wait)
@@ -138,7 +147,7 @@ def test_what_takes_long_without_hanging_is_waited_for(loop, monkeypatch):
         await asyncio.sleep(0.3)
         return "done"
 
-    assert loop.wait_for(slow()) == "done"
+    assert loop.wait_for(slow) == "done"
 
 
 def test_a_closed_loop_says_so(loop):
@@ -151,7 +160,7 @@ def test_a_closed_loop_says_so(loop):
     with pytest.raises(LoopEnded):
         loop.do(int)
     with pytest.raises(LoopEnded):
-        loop.wait_for(nothing())
+        loop.wait_for(nothing)
     loop.soon(int)  # does nothing
 
 
@@ -163,7 +172,7 @@ def test_whoever_waits_when_the_loop_ends_is_told(loop):
 
     def wait():
         try:
-            loop.wait_for(for_ever())
+            loop.wait_for(for_ever)
         except NetworkError as error:
             errors.append(error)
 
@@ -187,7 +196,7 @@ def test_many_threads_ask_while_the_loop_ends_and_none_waits_for_ever():
             try:
                 while True:
                     loop.do(int)
-                    loop.wait_for(nothing())
+                    loop.wait_for(nothing)
             except LoopEnded:
                 ended.append(1)
 
@@ -214,6 +223,6 @@ def test_closing_ends_what_still_runs(loop):
         await asyncio.sleep(0)
         return task
 
-    loop.wait_for(begin())
+    loop.wait_for(begin)
     loop.close()
     assert cancelled == [True]

@@ -115,7 +115,7 @@ LINKS = [
 ]
 
 
-@pytest.mark.parametrize("link", LINKS, ids=str)
+@pytest.mark.parametrize("link", LINKS)
 def test_messages_arrive_when_the_lane_says_and_in_that_order(link):
     """What is simulated with the same seed, without any socket, is what happens on sockets."""
     with post(link, seed=4) as net:
