@@ -45,6 +45,7 @@ _METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
+_WIDGET = "application/vnd.jupyter.widget-view+json"
 _MACHINE = re.compile(r"(?<![\w.~/:])/(?:home|Users|root|tmp|private|opt|mnt)/\S+|\b[A-Z]:\\\S+")
 _ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]{6,}")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
@@ -185,6 +186,8 @@ def tidy(notebook: NotebookNode) -> None:
         cell.metadata.pop("execution", None)
         joined: list[NotebookNode] = []
         for output in cell.outputs:
+            if _WIDGET in output.get("data", {}):
+                continue  # it lives in a kernel: what follows is the picture that stands in for it
             if "execution_count" in output:
                 output.execution_count = number
             last = joined[-1] if joined else None

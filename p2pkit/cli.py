@@ -86,6 +86,9 @@ def demo(
     nodes: Annotated[int, typer.Option(min=8, max=500, help="How many nodes.")] = 40,
     seed: Annotated[int, typer.Option(help="Of all dice; another seed is another network.")] = 1,
     processes: Processes = 4,
+    animate: Annotated[
+        Path | None, typer.Option(help="Leave a film of it here, too: .gif or .mp4.")
+    ] = None,
 ) -> None:
     """See forty real nodes gossip, crash, fall apart and heal, and get a picture of it.
 
@@ -102,6 +105,7 @@ def demo(
         out,
         lambda text, style: screen.print(text, style=style),
         processes=processes or None,
+        animation=animate,
     )
 
 
@@ -127,6 +131,11 @@ Data = Annotated[
 ]
 WithConsole = Annotated[
     bool, typer.Option("--console", help="Type commands while it runs; help lists them.")
+]
+
+
+Live = Annotated[
+    bool, typer.Option("--live", help="Watch it in the browser, and click on nodes to crash them.")
 ]
 
 
@@ -160,6 +169,7 @@ def launch_(
     data: Data = None,
     processes: Processes = 0,
     console: WithConsole = False,
+    live: Live = False,
     role: Annotated[
         list[str],
         typer.Option(
@@ -196,6 +206,7 @@ def launch_(
         seconds=seconds,
         with_console=console,
         trace=trace,
+        live=live,
     )
 
 

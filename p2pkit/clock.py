@@ -26,8 +26,8 @@ PAGES = 1000
 """Pages of the calendar for one second: each then holds what a sort does quickly, and latencies of
 networks are longer than one."""
 
-Entry = tuple[float, Callable[..., object], tuple[Any, ...]]
-"""When, what to do, and its arguments."""
+Entry = tuple[float, Callable[[Any], object], Any]
+"""When, what to do, and what to do it with: one argument, which is quicker than any number."""
 
 _WHEN = itemgetter(0)
 
@@ -45,31 +45,26 @@ class VirtualClock:
         self._late: list[tuple[float, int, Entry]] = []  # a heap of what came after it was opened
         self._serial = 0  # of those: ties go in order
 
-    def post(self, when: float, action: Callable[..., object], *args: Any) -> None:
-        """Call action(*args) at a time, or now if that has passed."""
-        self.post_all(((when, action),), args)
+    def at(self, when: float, action: Callable[..., object], *args: Any) -> Callable[[], object]:
+        """Call action(*args) at a time, or now if that has passed; return what cancels the call."""
+        call = [(action, args)]
+        self.post([(when, _ring, call)])
+        return call.clear
 
-    def post_all(
-        self, calls: Iterable[tuple[float, Callable[..., object]]], args: tuple[Any, ...]
-    ) -> None:
-        """Make several calls with the same arguments, each at its time."""
+    def post(self, entries: Iterable[Entry]) -> None:
+        """Make several calls, each at its time, that are never cancelled."""
         pages = self._pages
-        for when, action in calls:
+        for entry in entries:
+            when = entry[0]
             number = int(when * PAGES)
             if number in pages:
-                pages[number].append((when, action, args))
+                pages[number].append(entry)
             elif number > self._open:
-                pages[number] = [(when, action, args)]
+                pages[number] = [entry]
                 heappush(self._numbers, number)
             else:
                 self._serial += 1
-                heappush(self._late, (when, self._serial, (when, action, args)))
-
-    def at(self, when: float, action: Callable[..., object], *args: Any) -> Callable[[], object]:
-        """Call action(*args) at a time; return what cancels the call."""
-        call = [(action, args)]
-        self.post(when, _ring, call)
-        return call.clear
+                heappush(self._late, (when, self._serial, entry))
 
     @property
     def due(self) -> float:
@@ -109,15 +104,15 @@ class VirtualClock:
                     return done
             else:
                 entry = self._page.pop()
-            when, action, args = entry
+            when, action, argument = entry
             if when > end:
                 self._page.append(entry)  # it stays the first
                 return done
-            if action is _ring and not args[0]:
+            if action is _ring and not argument:
                 continue  # it was cancelled
             if when > self.now:
                 self.now = when
-            action(*args)
+            action(argument)
             if self.halted:
                 return done + 1
         return most
@@ -154,4 +149,4 @@ def _ring(call: list[tuple[Callable[..., object], tuple[Any, ...]]]) -> None:
 
 
 def _is_cancelled(entry: Entry) -> bool:
-    return entry[1] is _ring and not entry[2][0]
+    return entry[1] is _ring and not entry[2]

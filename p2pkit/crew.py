@@ -195,6 +195,12 @@ class Crew:
 
     # Looking
 
+    def watch_with(self, watch: Watch) -> None:
+        """Let all nodes, and those to come, record what another function says of them."""
+        self.plan.watch = watch
+        for host in self.hosts.values():
+            host.watch_with(watch)
+
     def look(self, names: Iterable[str] | None = None) -> dict[str, Protocol]:
         """Return copies of some nodes, or of all, as they are at this moment."""
         return {name: self.hosts[name].snapshot() for name in (names or self.hosts)}

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from p2pkit import descriptors
 from p2pkit.crew import Crew, Edge, Plan, Report
 from p2pkit.errors import NetworkError, NodeDown
+from p2pkit.host import Watch
 from p2pkit.merging import Merger
 from p2pkit.protocol import Protocol
 from p2pkit.storage import DiskDrawer
@@ -129,6 +130,11 @@ class Crews:
     async def all_of(self, what: str) -> dict[str, Any]:
         """Ask all crews for something about each node."""
         return {name: about for part in await self.ask_all(what) for name, about in part.items()}
+
+    async def watch_with(self, watch: Watch) -> None:
+        """Let all nodes, and those to come, record what another function says of them."""
+        self._plan.watch = watch
+        await self.ask_all("watch_with", watch)
 
     async def make_room(self, graph: "nx.Graph[str]") -> None:
         """Make sure that the connections of a graph can be had. Raises NetworkError if not."""

@@ -1,6 +1,7 @@
 """The demo: forty real nodes, two rumors, two crashes, a network in two halves, and a picture.
 
     python -m p2pkit demo
+    python -m p2pkit demo --animate demo.gif
 
 Everything happens on this machine, over TCP. Every number that is printed
 was counted or measured in this run, and each claim is checked before it is made: if the second
@@ -36,17 +37,30 @@ FIRST, SECOND = Rumor("there is cake in the kitchen"), Rumor("the cake was a lie
 PATIENCE = 15.0
 """Seconds after which something that takes less than one is called a failure."""
 
+NO_PICTURES = 'pictures need matplotlib: pip install "p2pkit[plot]"'
+
 FORMATS = (".png", ".svg", ".pdf")
 
 Say = Callable[[str, str], object]
 """Takes a line of the story, and its style."""
 
 
-def play(nodes: int, seed: int, out: Path, say: Say, *, processes: int | None = None) -> None:
+def play(
+    nodes: int,
+    seed: int,
+    out: Path,
+    say: Say,
+    *,
+    processes: int | None = None,
+    animation: Path | None = None,
+) -> None:
     """Tell the story, and leave its picture in `out`. Raises P2PKitError if it does not hold.
 
-    processes: how many workers the nodes are spread over; None for this process alone.
+    processes: how many workers the nodes are spread over; None for this process alone. animation: a
+    .gif or .mp4 for the story as a film.
     """
+    if animation is not None:
+        check_film(animation)
     if out.suffix not in FORMATS or not out.absolute().parent.is_dir():
         raise P2PKitError(
             f"{out}: a picture ends in {', '.join(FORMATS)}, in a directory that exists"
@@ -60,7 +74,11 @@ def play(nodes: int, seed: int, out: Path, say: Say, *, processes: int | None = 
         story.split()
         story.heal()
         draw(story).savefig(out, dpi=100)
+        if animation is not None:
+            film(story, animation)
     say(f"The picture is {out}: who heard it when.", "bold")
+    if animation is not None:
+        say(f"The film is {animation}: all that happened.", "bold")
 
 
 class Story:
@@ -211,13 +229,34 @@ def draw(story: Story) -> "Figure":
     return figure
 
 
+def check_film(path: Path) -> None:
+    """Raise P2PKitError for a path to which no film can be written, before the story begins."""
+    try:
+        from p2pkit.plot.film import need_format
+    except ImportError:
+        raise ImportError(NO_PICTURES) from None
+    need_format(path)
+
+
+def film(story: Story, path: Path) -> None:
+    """Write the story as a film: who has heard which rumor, from the first to the last."""
+    from p2pkit import plot
+
+    times = [*story.arrivals(FIRST).values(), *story.arrivals(SECOND).values()]
+    crash = f"{' and '.join(story.victims)} crash"  # and at once the network is split
+    captions = {story.split_at: f"{crash}, split in two", story.healed_at: "healed"}
+    start, end = min(times) - 0.05, max(times) + 0.15
+    chosen: dict[str, Any] = {"message": [FIRST, SECOND], "captions": captions}
+    plot.animate(story.net, path, start=max(0.0, start), end=end, **chosen)
+
+
 def headless(width: float, height: float) -> "Figure":
     """Return a figure of so many inches that needs no screen."""
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError:
-        raise ImportError('pictures need matplotlib: pip install "p2pkit[plot]"') from None
+        raise ImportError(NO_PICTURES) from None
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure

@@ -29,6 +29,7 @@ class End(Lane):
         "heard",
         "host",
         "id",
+        "listens",
         "open",
         "pace",
         "purpose",
@@ -45,6 +46,7 @@ class End(Lane):
         self.purpose = purpose
         self.open = True
         self.broken = False  # what is on its way from here is lost
+        self.listens = True  # what arrives here is heard: it is open, and the other one not broken
         self.begins = 0.0  # nothing arrives there before it is up at the other end
         self.heard = host.clock.now  # when the last message came
         self.since: float | None = None  # when silence began
@@ -58,8 +60,13 @@ class End(Lane):
         self.pace = self.link.pace if self.open and not self.cut else None
 
     def shut(self) -> None:
-        """Say nothing more from here."""
-        self.open, self.pace = False, None
+        """Say nothing more from here, and hear nothing."""
+        self.open = self.listens = False
+        self.pace = None
+
+    def tear(self) -> None:
+        """Lose what is on its way from here."""
+        self.broken, self.back.listens = True, False
 
     def arrivals(self, now: float, size: int, random: Random) -> tuple[float, ...]:
         """Return when a message that is sent now arrives: never, once or twice."""
@@ -78,16 +85,16 @@ class End(Lane):
 
     def arrive(self, letter: Letter) -> None:
         """A message from the other side is here."""
-        host, back = self.host, self.back
-        if back.broken or not self.open:
-            back.host._drop(back.id, letter, "node is down")
+        if not self.listens:
+            self.back.host._drop(self.back.id, letter, "node is down")
             return
+        host = self.host
         if host.paused and host.waits(self.arrive, letter):
             return
         self.heard = now = host.clock.now
         kind, body, serial, reply_to = letter
-        message = host.known.get(body)
-        if message is None or reply_to or not host.alive:
+        known = host.known.get(body)
+        if known is None or reply_to or not host.alive:
             host.deliver(self.id, body, serial, reply_to, self)
             return
         # Somebody has decoded it before: nearly all messages come this way, which is a short cut.
@@ -96,7 +103,8 @@ class End(Lane):
             tally[1] += len(body)
         else:
             host.trace.add(now, "receive", host.id, self.id, kind, len(body), serial, body)
-        host.react(kind, message, self.id, serial, self)
+        host._last = known  # if it is passed on, it is encoded already
+        host.react(kind, known[0], self.id, serial, self)
 
     def close(self, reason: str) -> None:
         """End the connection in good order."""

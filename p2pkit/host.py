@@ -93,7 +93,7 @@ class BaseHost(Host):
         self._held: list[
             tuple[Callable[..., object], tuple[Any, ...]]
         ] = []  # what a pause keeps waiting
-        self._last: tuple[Message | None, bytes] = (None, b"")
+        self._last: tuple[Message | None, bytes] = (None, b"")  # what was encoded last
         handlers = protocol.handlers.items()
         self._methods = {kind: getattr(self.node, handler.method) for kind, handler in handlers}
         self._decoder = decoder or Decoder(protocol.find_handled)
@@ -202,6 +202,12 @@ class BaseHost(Host):
         result = function(*args)
         self._look()
         return result
+
+    def watch_with(self, watch: Watch) -> None:
+        """Record from now on what another function says of the node."""
+        self._watch = watch
+        if self.alive:
+            self._look()
 
     def __deepcopy__(self, memo: dict[int, Any]) -> ShowCase:
         return ShowCase(self)  # a copy of a node, wherever it goes, is to look at

@@ -39,12 +39,13 @@ def run_network(
     seconds: float | None,
     with_console: bool,
     trace: Path | None,
+    live: bool = False,
     **options: Any,
 ) -> None:
     """Run a protocol on the nodes of a graph, then sum up, and save the trace.
 
-    seconds: how long, or None for as long as the console, or Ctrl-C, lets it. options: of
-    LocalNetwork.
+    seconds: how long, or None for as long as the console, or Ctrl-C, lets it. live: whether it can be
+    watched in a browser. options: of LocalNetwork.
     """
     if trace is not None and not trace.absolute().parent.is_dir():
         raise P2PKitError(f"there is no directory {trace.absolute().parent} for the trace")
@@ -54,6 +55,8 @@ def run_network(
             with _progress_bar() as show:
                 net = LocalNetwork(protocol, graph, progress=show, **options)
                 stack.enter_context(net)
+            if live:
+                stack.enter_context(show_live(net))
             try:
                 terminal.screen().print(_welcome(net, seconds, with_console=with_console))
                 _stay(net, seconds, with_console=with_console)
@@ -124,6 +127,20 @@ def _quantiles(trace: Trace) -> str:
         return "no messages to measure it with"
     cuts = statistics.quantiles(took, n=100, method="inclusive")
     return ", ".join(f"p{at} {1000 * cuts[at - 1]:.1f} ms" for at in (50, 90, 99))
+
+
+@contextmanager
+def show_live(net: LocalNetwork) -> Iterator[Any]:
+    """Let a network be watched in a browser; give the page."""
+    try:
+        from p2pkit.live.page import Page, open_browser
+    except ModuleNotFoundError as error:
+        raise P2PKitError(f'--live needs {error.name}: pip install "p2pkit[live]"') from None
+    with Page(net) as page:
+        opened = open_browser(page.url)
+        how = "a browser opens" if opened else "open it in a browser"
+        terminal.screen().print(f"Watch it at {page.url}  ({how})", style="bold")
+        yield page
 
 
 # Staying

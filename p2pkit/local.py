@@ -413,6 +413,9 @@ class LocalNetwork(Network):
             change(self.weather)  # workers have weather of their own
         self._wait_for(self._crews.ask_all, "change_weather", change)
 
+    def _watch_with(self, watch: Watch) -> None:
+        self._wait_for(self._crews.watch_with, watch)
+
     def _collect(self) -> None:
         """Bring the trace up to date; whoever reads it calls this."""
         with self._collecting, suppress(LoopEnded):

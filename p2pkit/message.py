@@ -339,9 +339,11 @@ def _travelling(hint: Any, where: str, owner: type[Message]) -> Any:
         return typing.Union[tuple(_travelling(part, where, owner) for part in arguments)]  # noqa: UP007
     plain = origin or hint
     name = getattr(plain, "__name__", str(plain))
+    instead = _INSTEAD.get(plain, "str, bytes, int, float, bool, a tuple[…], or another Message")
+    if plain in (list, set) and arguments and arguments[0] in _SCALARS:
+        instead = instead.replace("str", _name(arguments[0]))
     raise MessageError(
-        f"{where} is a {name}, which a message cannot have, as messages never change: "
-        f"use {_INSTEAD.get(plain, 'str, bytes, int, float, bool, a tuple[…], or another Message')}"
+        f"{where} is a {name}, which a message cannot have, as messages never change: use {instead}"
     )
 
 

@@ -91,7 +91,9 @@ class Network(ABC):
         self._hinted: dict[str, int] = {}
         self._errors: list[BaseException] = []  # what nodes' own code has raised
         self._closed = False
+        self.is_running = False  # whether somebody is in `run` now
         self._observers: list[Callable[[], object]] = []
+        self._farewells: list[Callable[[], object]] = []
 
     # Time
 
@@ -124,7 +126,11 @@ class Network(ABC):
         if isnan(wait):
             raise NetworkError(f"run: {wait} seconds will never be over")
         end = self.now + wait
-        held = self._run(end, until)
+        self.is_running = True
+        try:
+            held = self._run(end, until)
+        finally:
+            self.is_running = False
         self._hint()
         return held or until is None
 
@@ -221,6 +227,12 @@ class Network(ABC):
 
         return stop
 
+    def also_watch(self, look: Watch) -> None:
+        """Record in state events, from now on, also what look(node) returns, a dict; see `watch`."""
+        self._need_open()
+        self.watch = look if self.watch is None else partial(_both, self.watch, look)
+        self._watch_with(self.watch)
+
     # Trouble
 
     @abstractmethod
@@ -295,8 +307,17 @@ class Network(ABC):
 
     def close(self) -> None:
         """Stop all nodes. The network can still be looked at."""
-        self._shut()
+        self._end_all()
         self._raise_errors()
+
+    def at_close(self, action: Callable[[], object]) -> None:
+        """Call action() once, when the network has closed."""
+        self._farewells.append(action)
+
+    def _end_all(self) -> None:
+        self._shut()
+        while self._farewells:
+            self._farewells.pop(0)()
 
     def __enter__(self) -> Self:
         return self
@@ -307,7 +328,7 @@ class Network(ABC):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._shut()
+        self._end_all()
         if error is None:
             self._raise_errors()
 
@@ -332,6 +353,10 @@ class Network(ABC):
     def _run(self, end: float, until: Callable[[], object] | None) -> bool:
         """Let time pass until `end`, do what is due, and return True as soon as the condition
         holds."""
+
+    @abstractmethod
+    def _watch_with(self, watch: Watch) -> None:
+        """Let all nodes, and those to come, record what a function says of them."""
 
     @abstractmethod
     def _change_weather(
@@ -432,6 +457,10 @@ class Network(ABC):
                 NetworkWarning,
                 stacklevel=3,
             )
+
+
+def _both(one: Watch, other: Watch, node: Any) -> Mapping[str, Any]:
+    return {**one(node), **other(node)}
 
 
 def _change_pairs(

@@ -131,7 +131,7 @@ def _look(net: "Network", name: str) -> Any:
 
 
 def _value(node: Any, attribute: str) -> str:
-    return shortened(_BRIEF.repr(vars(node)[attribute])) if attribute in vars(node) else ""
+    return brief(vars(node)[attribute]) if attribute in vars(node) else ""
 
 
 class _Brief(Repr):
@@ -153,6 +153,11 @@ class _Brief(Repr):
 
 
 _BRIEF = _Brief()
+
+
+def brief(value: object) -> str:
+    """Return a value as Python writes it, shortened to a line."""
+    return shortened(_BRIEF.repr(value), MOST_LETTERS)
 
 
 # Traces

@@ -32,16 +32,16 @@ class SharedDecoder(Decoder):
 
     def __init__(self, find: Find) -> None:
         super().__init__(find)
-        self.known: dict[bytes, Message] = {}
+        self.known: dict[bytes, tuple[Message, bytes]] = {}  # with its bytes, to be passed on
 
     def decode(self, body: bytes) -> Message:
-        message = self.known.get(body)
-        if message is None:
-            message = super().decode(body)
+        known = self.known.get(body)
+        if known is None:
+            known = super().decode(body), body
             if len(self.known) >= REMEMBERED:
                 self.known.clear()
-            self.known[body] = message
-        return message
+            self.known[body] = known
+        return known[0]
 
 
 class World(Interface):
@@ -151,7 +151,8 @@ class SimHost(BaseHost):
         peers = [self.links[peer] for peer in self._peers if peer in self.links]
         self.links.clear()
         for end in dict.fromkeys([*peers, *self.ends]):
-            end.broken = broken
+            if broken:
+                end.tear()
             self.close_end(end, "node is down")
         for action, args in held:
             match getattr(action, "__self__", None), args:
@@ -220,7 +221,7 @@ class SimHost(BaseHost):
     ) -> None:
         """Do something slow: it takes so many virtual seconds, however long it takes here."""
         check_seconds("work: takes", takes)
-        self.clock.post(self.now + takes, self._worked, function, deepcopy(args), then)
+        self.clock.at(self.now + takes, self._worked, function, deepcopy(args), then)
 
     def dial(self, address: str, expected: str | None) -> None:
         there = [peer for peer, where in self._peers.items() if where == address]
@@ -234,7 +235,7 @@ class SimHost(BaseHost):
         del self.links[peer]
         self.close_end(end, "closed here")
         self._parting[peer] = end
-        self.clock.post(self.now, self._part, peer, end)  # after this handler
+        self.clock.at(self.now, self._part, peer, end)  # after this handler
 
     def pause(self) -> None:
         self.meet_all()
@@ -267,8 +268,7 @@ class SimHost(BaseHost):
             arrivals = end.arrivals(now, HEADER + size, random)
             if not arrivals:
                 self._drop(end.id, letter, "lost")
-            for time in arrivals:
-                self.clock.post(time, end.forward, letter)
+            self.clock.post((time, end.forward, letter) for time in arrivals)
 
     def _post_all(self, ends: list[End], letter: Letter) -> None:
         """Send a letter over several connections that have a pace."""
@@ -284,8 +284,8 @@ class SimHost(BaseHost):
             if time < end.last:  # no message overtakes those before it
                 time = end.last
             end.last = time
-            due.append((time, end.forward))
-        self.clock.post_all(due, (letter,))
+            due.append((time, end.forward, letter))
+        self.clock.post(due)
         peers = [end.id for end in ends]
         self.trace.add_each(now, "send", self.id, peers, kind, len(body), serial, body)
 
@@ -308,7 +308,7 @@ class SimHost(BaseHost):
             why = "nobody listens there (connection refused)"
             self._post_failure(there + back, dial, why)
         else:
-            self.clock.post(self.now + there, self._knock, dial, back)
+            self.clock.at(self.now + there, self._knock, dial, back)
 
     def _knock(self, dial: Dial, back: float) -> None:
         """Our call has reached the address."""
@@ -325,7 +325,7 @@ class SimHost(BaseHost):
         elif dial.purpose == "peer" and other.is_linked(self):
             del self._dialling[dial]  # they are connected, or will be at once
         elif dial.purpose == "peer" and (wait := farewell(self, other)):
-            self.clock.post(wait, self._knock, dial, back)
+            self.clock.at(wait, self._knock, dial, back)
         else:
             here, there = connect(self, other, dial.purpose)
             there.begins = there.last = self.now + back
@@ -333,7 +333,7 @@ class SimHost(BaseHost):
                 self.bury(other.id)
                 other.bury(self.id)
                 self.calling[other.id] = here
-            self.clock.post(there.begins, self._answered_call, dial, here)
+            self.clock.at(there.begins, self._answered_call, dial, here)
             other.ready(there)  # what it says at once arrives after that
 
     def is_linked(self, other: "SimHost") -> bool:
@@ -359,7 +359,7 @@ class SimHost(BaseHost):
             self._contacts.ready(end, self.now)
 
     def _post_failure(self, seconds: float, dial: Dial, why: str) -> None:
-        self.clock.post(self.now + seconds, self._dial_failed, dial, why)
+        self.clock.at(self.now + seconds, self._dial_failed, dial, why)
 
     def _dial_failed(self, dial: Dial, why: str) -> None:
         if self._dialling.pop(dial, self) is self or not self.open:
@@ -396,7 +396,7 @@ class SimHost(BaseHost):
             back.host.notice(back)
         else:
             when = self.now if end.broken else end.goodbye()
-            self.clock.post(when, back.host.hung_up, back, "closed by the other side")
+            self.clock.at(when, back.host.hung_up, back, "closed by the other side")
 
     def hung_up(self, end: End, why: str) -> None:
         """The other side has closed a connection."""
@@ -430,7 +430,7 @@ class SimHost(BaseHost):
             end.since = None
         elif end.since is None:
             end.since = self.now
-            self.clock.post(self.now + PEER_TIMEOUT, self._give_up, end, end.since)
+            self.clock.at(self.now + PEER_TIMEOUT, self._give_up, end, end.since)
 
     def _give_up(self, end: End, since: float) -> None:
         """Give up a peer of whom nothing was heard all the time."""
@@ -438,7 +438,7 @@ class SimHost(BaseHost):
             return
         if self.waits(self._begin_again, end):
             return
-        end.broken = True
+        end.tear()
         self.close_end(end, "silent")
         if self.links.get(end.id) is end:
             del self.links[end.id]
@@ -455,7 +455,7 @@ class SimHost(BaseHost):
         """Close idle connections to contacts, as long as there are any."""
         if not self._tidies:
             self._tidies = True
-            self.clock.post(self.now + CONTACT_IDLE / 10, self._tidied)
+            self.clock.at(self.now + CONTACT_IDLE / 10, self._tidied)
 
     def _tidied(self) -> None:
         self._tidies = False

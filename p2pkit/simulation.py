@@ -266,7 +266,8 @@ class SimNetwork(Network):
 
     def known(self) -> Iterable[Message]:
         """Return the different messages that were decoded of late."""
-        return chain(*(decoder.known.values() for decoder in self._decoders.values()))
+        known = chain(*(decoder.known.values() for decoder in self._decoders.values()))
+        return (message for message, _ in known)
 
     def links(self) -> int:
         """Return the number of connections that were made, each counted at both its ends."""
@@ -355,6 +356,10 @@ class SimNetwork(Network):
 
     def _up(self, node: Hashable) -> SimHost:
         return self._hosts[self._up_name(node)]
+
+    def _watch_with(self, watch: Watch) -> None:
+        for host in self._hosts.values():
+            host.watch_with(watch)
 
     def _change_weather(
         self, change: Callable[[Weather], object], between: tuple[str, str] | None = None

@@ -73,6 +73,11 @@ def _getter(field: str) -> Callable[[Any], Any]:
 def _check(field: str, nodes: Mapping[str, Any]) -> None:
     """Refuse what cannot be a column of attributes. Where no node is left to look at, anything
     can."""
+    if not isinstance(field, str):
+        raise NetworkError(
+            f"a column is the name of an attribute, and not {field!r:.60}: give a function a title, as "
+            "in net.table(rumors=lambda node: len(node.heard))"
+        )
     kinds = {type(node) for node in nodes.values()}
     if any(callable(getattr(kind, field, None)) for kind in kinds):
         raise NetworkError(

@@ -92,6 +92,16 @@ def no_processes(monkeypatch):
         executor.shutdown()
 
 
+@pytest.fixture
+def without_a_screen():
+    """Draw into memory, and forget all figures in the end."""
+    from matplotlib import pyplot  # here, as most tests draw nothing
+
+    pyplot.switch_backend("Agg")
+    yield
+    pyplot.close("all")
+
+
 def new_threads(old):
     return [thread.name for thread in threading.enumerate() if thread not in old]
 

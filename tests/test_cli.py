@@ -187,6 +187,24 @@ def test_the_demo_as_a_program_needs_no_screen_and_no_settings(start, tmp_path):
     assert png_size(tmp_path / "p2pkit-demo.png") == (1300, 600)
 
 
+def test_the_demo_leaves_a_film_if_it_is_asked_to(tmp_path):
+    out, film = tmp_path / "picture.png", tmp_path / "film.gif"
+    words = ("--out", str(out), "--animate", str(film), "--nodes", "12", "--processes", "0")
+    result = run("demo", *words)
+    assert result.exit_code == 0, result.output
+    assert "all that happened" in result.output
+    assert film.read_bytes().startswith(b"GIF89a")
+    assert film.stat().st_size > 50_000
+
+
+def test_the_demo_refuses_a_film_before_the_story_begins(tmp_path):
+    result = run("demo", "--animate", str(tmp_path / "film.avi"))
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert "ends in .gif or .mp4" in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
 def test_the_demo_fails_if_its_story_does_not_hold(monkeypatch, tmp_path):
     monkeypatch.setattr("p2pkit.demo.PATIENCE", 0.5)
     monkeypatch.setattr("p2pkit.protocols.repair.RepairedGossip.compare", lambda self: None)

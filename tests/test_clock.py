@@ -19,7 +19,7 @@ def drain(clock):
 def test_what_is_due_happens_in_order_and_ties_in_the_order_of_asking(times):
     clock, seen = VirtualClock(), []
     for number, time in enumerate(times):
-        clock.post(time, lambda time=time, number=number: seen.append((clock.now, time, number)))
+        clock.at(time, lambda time=time, number=number: seen.append((clock.now, time, number)))
     drain(clock)
     assert [(time, number) for _, time, number in seen] == sorted(
         (time, number) for number, time in enumerate(times)
@@ -53,7 +53,7 @@ def test_to_cancel_what_has_happened_does_nothing():
 def test_the_past_is_now():
     clock, seen = VirtualClock(), []
     clock.advance(5.0)
-    clock.post(1.0, lambda: seen.append(clock.now))
+    clock.at(1.0, lambda: seen.append(clock.now))
     clock.step()
     assert (seen, clock.now) == ([5.0], 5.0)
 
@@ -61,7 +61,7 @@ def test_the_past_is_now():
 def test_time_passes_to_the_end_and_no_further():
     clock, seen = VirtualClock(), []
     for time in (1.0, 2.0, 2.0001):
-        clock.post(time, seen.append, time)
+        clock.at(time, seen.append, time)
     clock.advance(2.0)
     assert (seen, clock.now, clock.due) == ([1.0, 2.0], 2.0, 2.0001)
 

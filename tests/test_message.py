@@ -115,7 +115,8 @@ def make(hint, name="Odd"):
         (list[str], r"list.*use tuple\[str, \.\.\.\]"),
         (typing.List[int], r"list.*use tuple"),  # noqa: UP006
         (set, r"set.*use frozenset\[str\]"),
-        (set[int], r"set.*use frozenset\[str\]"),
+        (list[int], r"list.*use tuple\[int, \.\.\.\]"),
+        (set[int], r"set.*use frozenset\[int\]"),
         (dict, r"dict.*use tuple\[tuple\[str, int\], \.\.\.\]"),
         (dict[str, int], r"dict.*use tuple\[tuple\[str, int\], \.\.\.\]"),
         (tuple, "tuple.*says what is in it"),

@@ -214,6 +214,7 @@ def test_only_plots_import_what_draws(module):
         "tables": {"pandas"},
         "sweep": {"pandas"},
         "demo": {"matplotlib"},
+        "layout": {"numpy"},
     }.get(module, set())
     assert outside_imports(module) & PICTURES <= allowed
 
@@ -239,10 +240,26 @@ def test_nothing_but_the_command_line_imports_plots_or_itself(module):
         assert not used & COMMAND_LINE
 
 
+SEEN = {"errors", "message", "stats", "topology", "trace", "network", "link", "layout", "progress"}
+"""What is open to those who look on."""
+
+
 def test_plots_see_traces_and_graphs_and_no_sockets():
     used = set().union(*[own_imports(name) for name in MODULES if name.startswith("plot")])
-    core = {name for name in used if not name.startswith("plot")}
-    assert core <= {"errors", "message", "stats", "topology", "trace", "network", "link"}
+    core = {name for name in used if not name.startswith(("plot", "live", "stats."))}
+    assert core <= SEEN
+    from_live = {name for name in used if name.startswith("live")}
+    assert from_live <= {f"live.{name}" for name in ("feed", "looks", "page", "replay", "widget")}
+
+
+def test_the_live_view_sees_traces_and_networks_and_no_sockets_but_its_own():
+    used = set().union(*[own_imports(name) for name in MODULES if name.startswith("live")])
+    core = {name for name in used if not name.startswith("live")}
+    assert core <= SEEN | {"crowd", "show", "simulation", "tables", "thread"}
+    users = {name for name in MODULES if any(n.startswith("live") for n in own_imports(name))}
+    assert {name for name in users if not name.startswith(("live", "plot"))} <= COMMAND_LINE
+    for module in ("feed", "looks", "replay", "script", "stage", "document"):
+        assert not outside_imports(f"live.{module}") & {"anywidget", "tornado", "IPython"}
 
 
 def test_checks_see_traces_and_networks_and_no_sockets():
@@ -277,6 +294,8 @@ def test_nothing_prints(path):
 
 CATCHES_ALL = {
     "message": 1,  # what a stranger's bytes make a message's own checks raise
+    "live.control": 1,  # a student's, whose node a person has told something: shown to them
+    "live.looks": 1,  # a person's function, to look at a node with: shown in place of the look
     "host": 2,  # a student's handler: recorded, and handed to `failed`
     "node": 1,  # a student's callback: shown, and the node goes on
     "thread": 1,  # raised again in the thread that waits

@@ -125,6 +125,31 @@ def test_a_latency_function_may_be_an_object_that_has_no_hash():
         assert net["n1"].notes == [(0.5, 1)]
 
 
+def test_what_is_passed_on_unchanged_is_not_encoded_again(monkeypatch):
+    encoded = []
+    monkeypatch.setattr("p2pkit.host.encode", lambda note: encoded.append(note) or encode(note))
+
+    class Relay(Protocol):
+        def on_start(self):
+            self.heard = []
+
+        @on(Note)
+        def hear(self, note, sender):
+            self.heard.append(note)
+            if len(self.peers) == 2 or sender is None:
+                self.broadcast(note if note.number else Note(5), but=sender)
+
+    with SimNetwork(Relay, nx.path_graph(6)) as net:
+        for number in (1, 0):
+            encoded.clear()
+            net.tell("n0", Note(number))
+            net.run(1.0)
+            # Those who are told from outside, and who were the first to hear it, had to do it.
+            assert encoded in ([Note(1)] * 3, [Note(0), Note(5), Note(5)])
+        heard = [node.heard for node in net]
+    assert heard == [[Note(1), Note(0)], *[[Note(1), Note(5)]] * 5]
+
+
 def test_random_latencies_are_drawn_from_the_senders_own_dice():
     with network(link=Link(latency=(0.1, 0.2), ordered=False), seed=7) as net:
         for name, to in ("n0", "n1"), ("n1", "n0"):

@@ -400,6 +400,12 @@ def test_an_overlay_has_no_directions_no_parallel_links_and_no_loops(graph):
         stats.overlay(graph)
 
 
+@pytest.mark.parametrize("measure", [stats.overlay, stats.degrees])
+def test_a_network_is_told_from_its_overlay(measure):
+    with SimNetwork(Chat, 2) as net, pytest.raises(TopologyError, match=r"net\.overlay\(\)"):
+        measure(net)
+
+
 @pytest.mark.parametrize("nodes", [1, 2, 3, 4])
 def test_of_few_nodes_who_all_know_each_other_networkx_says_the_same(nodes):
     graph = nx.complete_graph(nodes)

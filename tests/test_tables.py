@@ -114,6 +114,7 @@ def test_a_node_that_lacks_an_attribute_shows_none(network):
         ("haalf", "did you mean half?"),
         ("wordss", "did you mean words?"),
         ("zzz", "they have number"),
+        (len, r"not <built-in function len>: give a function a title, .*table\(rumors=lambda node"),
         ("twice", r"twice is a method: .*table\(twice=lambda node: node.twice\(\)\)"),
     ],
 )

@@ -20,7 +20,7 @@ from itertools import accumulate
 
 import matplotlib.pyplot as plt
 
-from p2pkit import Link, LocalNetwork, Message, Node, Protocol, SimNetwork, on
+from p2pkit import Link, LocalNetwork, Message, Node, Protocol, SimNetwork, on, plot
 from p2pkit.framing import FrameReader
 from p2pkit.plot import style
 
@@ -483,7 +483,7 @@ print("and the first one, without its header, was", next(net.trace.where(kind="s
 # Change one word, `LocalNetwork` to `SimNetwork`. The messages are the same bytes; how long each is on
 # its way is computed. A `Link` says how long that is, to the real nodes as well, which then hold each
 # message back. Put a tenth of a second between the two, about as far as from Europe to America and
-# back, and run the same story in both.
+# back, and run the same story in both. A network that has closed is played again by `plot.live`.
 
 # %%
 for network in (LocalNetwork, SimNetwork):
@@ -493,6 +493,7 @@ for network in (LocalNetwork, SimNetwork):
     print(
         f"{network.__name__:12} all were greeted: {done}, at {times[0]:.3f} and {times[1]:.3f} ms"
     )
+plot.live(net)
 
 # %% [markdown]
 # On the real network something is always a little late, and in each run something else. In the

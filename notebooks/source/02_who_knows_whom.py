@@ -24,8 +24,8 @@ import networkx as nx
 
 from p2pkit import Contact, LocalNetwork, Message, Protocol, SimNetwork, on, plot, stats
 from p2pkit.errors import NodeDown
+from p2pkit.layout import positions
 from p2pkit.plot import style
-from p2pkit.plot.layout import positions
 from p2pkit.protocols import bootstrap
 from p2pkit.sweep import sweep
 
@@ -160,17 +160,23 @@ plt.show()
 # million. Nothing can split this network, and no machine can carry it. Between the star and this picture
 # lies everything that is useful.
 #
-# Now with `wanted = 2`, and fifty nodes. The trace has noted when each connection came up, so
-# `stats.overlay_at` can say afterwards what the overlay was like at any moment.
+# Now with `wanted = 2`, and fifty nodes. `plot.live` shows how they come and find each other, while it
+# happens; press play to see it again.
 
 # %%
 moments = {}  # how many nodes there were, and when
 with LocalNetwork(Introduced, nx.empty_graph(1), seed=SEED) as net:
+    plot.live(net, color=lambda node: style.PURPLE if node.id == "n0" else style.NODE)
     for number in range(1, 50):
         arrive(net, number)
         moments[number + 1] = net.now
     grown = net.overlay()
 
+# %% [markdown]
+# The trace has noted when each connection came up, so `stats.overlay_at` can say afterwards what the
+# overlay was like at any moment.
+
+# %%
 places = positions(grown)
 fig, axes = plt.subplots(2, 2, figsize=(style.WIDTH, 4.6), layout="constrained")
 for ax, size in zip(axes.flat, (4, 12, 25, 50), strict=True):

@@ -21,8 +21,8 @@ import networkx as nx
 from p2pkit import Link, LocalNetwork, Message, Protocol, SimNetwork, on, plot, stats
 from p2pkit.check import hash_seeds
 from p2pkit.errors import CheckFailed, NetworkError
+from p2pkit.layout import positions
 from p2pkit.plot import style
-from p2pkit.plot.layout import positions
 from p2pkit.protocols import broadcast
 from p2pkit.topology import build
 
@@ -69,7 +69,8 @@ print("and yet they know it:", [node.heard for node in net])
 # ## Flooding
 #
 # Missing are two lines: what is not new is not passed on. With them it is **flooding**: Usenet spread
-# its articles so, and Gnutella its searches. Let it run on twenty real nodes with slow links, and watch.
+# its articles so, and Gnutella its searches. Let it run on twenty real nodes with slow links, and watch:
+# `plot.live` shows them while they run. It is over in a blink; then press play, and see it again, slower.
 
 
 # %%
@@ -95,6 +96,7 @@ def everybody_knows(net, rumor):
 
 
 with LocalNetwork(Flood, build("small-world", 20, seed=3), link=Link(latency=(0.02, 0.08))) as net:
+    plot.live(net)
     net.tell("n0", HELLO)
     print("all have heard it:", net.run(until=lambda: everybody_knows(net, HELLO), within=PATIENCE))
     net.run(0.2)  # seconds: two flights and a bit, so that what is on its way arrives

@@ -4,6 +4,8 @@
 
     plot.topology(net, color=lambda node: "orange" if node.heard else "grey")
     plot.spread(net.trace, Rumor("hello"))
+    plot.timeline(net.trace)
+    plot.animate(net, "run.gif")
 
 This is the only package that imports matplotlib, and it does so when a plot is first asked for: a
 program that draws nothing does not need it, and one that draws without a screen needs no settings. No
@@ -16,10 +18,28 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from p2pkit.plot.animate import animate as animate
+    from p2pkit.plot.degrees import degrees as degrees
+    from p2pkit.plot.latency import latency as latency
+    from p2pkit.plot.live import live as live
+    from p2pkit.plot.save import save as save
     from p2pkit.plot.spread import spread as spread
+    from p2pkit.plot.timeline import timeline as timeline
     from p2pkit.plot.topology import topology as topology
+    from p2pkit.plot.traffic import traffic as traffic
 
-__all__ = ["spread", "topology"]  # each is a function in the module of the same name
+__all__ = [
+    "animate",
+    "degrees",
+    "latency",
+    "live",
+    "save",
+    "spread",
+    "timeline",
+    "topology",
+    "traffic",
+]
+"""Each is a function in the module of the same name."""
 
 
 def __getattr__(name: str) -> Any:

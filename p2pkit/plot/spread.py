@@ -58,7 +58,7 @@ def spread(
         if label is None and not earlier:
             _write_end(ax, runs[0], color)
     _dress(ax, max(run.times[-1] for run in runs), is_first=not earlier)
-    ax.set_ylabel(f"nodes with {_kind(message)} (%)")
+    ax.set_ylabel(f"nodes with {style.kind_of(message)} (%)")
     return ax
 
 
@@ -80,18 +80,12 @@ class _Run(NamedTuple):
 def _run(trace: Trace, message: str | type[Message] | Message) -> _Run:
     reached = arrivals(trace, message)
     if not reached:
-        what = repr(message) if isinstance(message, Message) else _kind(message)
+        what = repr(message) if isinstance(message, Message) else style.kind_of(message)
         raise TraceError(
             f"no node ever had {what} in this trace: was it told to one, in these words?"
         )
     times = np.array(list(reached.values()))
     return _Run(times - times[0], len({*started(trace), *reached}))
-
-
-def _kind(message: str | type[Message] | Message) -> str:
-    if isinstance(message, str):
-        return message
-    return message.__name__ if isinstance(message, type) else type(message).__name__
 
 
 def _draw_run(ax: Axes, run: _Run, color: str, label: str | None) -> None:

@@ -3,53 +3,32 @@
     plot.topology(net)
     plot.topology(net, color=lambda node: "orange" if node.heard else "grey")
     plot.topology(net, color=lambda node: node.hops, size=lambda node: len(node.peers))
+    plot.topology(net, traffic=net.trace)                # connections by their messages
     plot.topology(nx.cycle_graph(40))                    # a plan, without a network
 
-A network is drawn as it is now: its live connections, and its dead nodes hollow. Nodes stay in
-place while connections come and go, because the plan decides where they are. Lines, rings, grids and
-trees look like what they are; in every other graph, distances on paper follow distances in hops. The
-same graph is always the same picture. Many long connections would hide what they connect, so the more
-of them there are, the fainter they are, until they are not drawn at all.
+A network is drawn as it is now: its live connections, those that are cut dashed, and its dead nodes
+hollow. Nodes stay in place while connections come and go, because the plan decides where they are
+(layout.py says how). The same graph is always the same picture.
 """
 
 import math
-from collections.abc import Callable, Mapping
-from numbers import Real
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
-from matplotlib.collections import LineCollection
-from matplotlib.colors import Normalize, to_rgb
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
-from matplotlib.ticker import MaxNLocator
 
-from p2pkit.errors import NodeDown, TopologyError
+from p2pkit.errors import counted
+from p2pkit.layout import Array
 from p2pkit.plot import style
-from p2pkit.plot.layout import REFINED, Array, positions
-from p2pkit.topology import name_of, named
+from p2pkit.plot.colors import colors_of, is_dark
+from p2pkit.plot.links import MANY, draw_links
+from p2pkit.plot.scene import FEW, Layout, Look, Scene, height_of, make_room, places_of, scene_of
+from p2pkit.trace import Trace
 
-if TYPE_CHECKING:
-    import networkx as nx
-
-FEW = 30
-"""Nodes up to which each has its name written on it."""
-
-MANY = 200
-"""Nodes above which lines are thin."""
-
-INKED = 60.0
-"""Length of all connections, in widths of the picture, from which on they fade. A grid of 1,000 nodes
-has 60 and can be read; a random graph with as many connections has 800, and is a ball of hair."""
-
-FAINTEST = 0.04
-"""Opacity below which connections are left out: they could not be seen."""
-
-Look = Callable[[Any], Any]
-Layout = Callable[[Any], Mapping[Any, Any]] | Mapping[Any, Any]
+RIMS = (style.INK, style.BLUE, style.VERMILION)
+"""The colours of the rims of nodes in different parts of a network, where a partition divides it."""
 
 
 def topology(
@@ -59,6 +38,7 @@ def topology(
     size: Look | float | None = None,
     label: Look | None = None,
     layout: Layout | None = None,
+    traffic: Trace | None = None,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw the nodes of a network, or of a networkx graph, and their connections; return the axes.
@@ -68,116 +48,32 @@ def topology(
     function of the node to which areas are in proportion. label: a function of the node that returns
     what is written on it; without one it is the name, up to FEW nodes. layout: where the nodes are,
     a dict from node to (x, y), or a function of the graph that returns one, for example
-    networkx.circular_layout. In a plain graph, a node is its name. Raises TopologyError for what is
-    no graph, and for a layout that leaves a node out.
+    networkx.circular_layout. traffic: a trace; connections are then as wide as messages went over
+    them, and where messages went without one, there is one. In a plain graph, a node is its name.
+    Raises TopologyError for what is no graph, and for a layout that leaves a node out.
     """
-    scene = _look(net)
-    places = _places(scene, layout)
-    ax = style.axes(ax, _height(places))
-    diameter = _make_room(ax, places)
-    _draw_edges(ax, scene, places)
+    scene = scene_of(net)
+    places = places_of(scene, layout)
+    ax = style.axes(ax, height_of(places))
+    diameter = make_room(ax, places)
+    keys = draw_links(ax, scene, places, traffic)
+    parts = scene.parts()[: len(RIMS)]
     areas = _areas(scene, size, diameter)
     one_color = style.NODE if color is None else color
     values = scene.ask(color) if callable(color) else [one_color] * len(scene.names)
-    colors = _colors(ax, values, color)
+    colors = colors_of(ax, values, color)
     _draw_nodes(ax, scene, places, areas, colors)
-    _draw_legend(ax, scene, values)
+    keys += _draw_rims(ax, scene, places, areas, parts)
+    _draw_legend(ax, scene, values, keys)
     if label or len(scene.names) <= FEW:
         _draw_labels(ax, scene, places, areas, colors, label)
     return ax
 
 
-# What there is to see
-
-
-class _Scene(NamedTuple):
-    """What is to be drawn."""
-
-    names: list[str]
-    nodes: Mapping[str, Any]  # by name; what color, size and label are functions of
-    live: "nx.Graph[str]"  # the connections
-    plan: "nx.Graph[str]"  # what decides where the nodes are
-    down: frozenset[str]
-
-    def ask(self, function: Look) -> list[Any]:
-        """Return what a function says of each node: None if there is no node to ask."""
-        return [self._ask(function, name) for name in self.names]
-
-    def _ask(self, function: Look, name: str) -> Any:
-        try:
-            return function(self.nodes[name]) if name in self.nodes else None
-        except NodeDown:  # it was killed so suddenly that it left no last state
-            return None
-
-
-def _look(net: Any) -> _Scene:
-    if not hasattr(net, "overlay"):
-        graph = named(net)
-        return _Scene(list(graph), {name: name for name in graph}, graph, graph, frozenset())
-    plan, live, nodes = net.graph.copy(), net.overlay(), _nodes(net)
-    names = list(dict.fromkeys([*plan, *nodes, *live]))
-    down = frozenset(name for name in names if hasattr(net, "is_up") and not net.is_up(name))
-    if len(down) == len(names):  # not started yet, or closed: nobody has died
-        down, live = frozenset(), live if live.edges else plan
-    if any(not plan.has_edge(*edge) for edge in live.edges):
-        plan = live.copy()  # the protocol makes its own connections, so the plan says little
-    plan.add_nodes_from(names)
-    return _Scene(names, nodes, live, plan, down)
-
-
-def _nodes(net: Any) -> dict[str, Any]:
-    try:
-        return {node.id: node for node in net}
-    except NodeDown:
-        return {name: net[name] for name in net.graph if net.is_up(name)}
-
-
 # Drawing
 
 
-def _height(places: Array) -> float:
-    """Return the inches down that a new figure needs for nodes in these places."""
-    across, down = np.ptp(places, axis=0)
-    return float(min(max(style.WIDTH * down / max(across, 1e-9), 1.2), 5.0))
-
-
-def _make_room(ax: Axes, places: Array) -> float:
-    """Set the limits of the axes, and return the diameter in points that suits the nodes."""
-    ax.set_axis_off()
-    ax.set_aspect("equal")
-    low, high = places.min(axis=0), places.max(axis=0)
-    box = ax.get_window_extent()
-    inches = np.array([box.width, box.height]) / ax.figure.dpi
-    points = float(72 * np.min(inches / np.maximum(high - low, 1e-3)))  # for a step of 1 in places
-    diameter = min(max(0.6 * points * _gap(places), 3.5), 26.0)
-    room = 0.8 * diameter / points
-    ax.set_xlim(low[0] - room, high[0] + room)
-    ax.set_ylim(low[1] - room, high[1] + room)
-    return diameter
-
-
-def _gap(places: Array) -> float:
-    """Return how far it is from a node to its nearest neighbour, where nodes are rather dense."""
-    some = places[:REFINED]
-    gaps = np.hypot(*(some[:, None] - some[None]).transpose(2, 0, 1))
-    np.fill_diagonal(gaps, np.inf)
-    return float(np.quantile(gaps.min(axis=1), 0.25)) if len(some) > 1 else 1.0
-
-
-def _draw_edges(ax: Axes, scene: _Scene, places: Array) -> None:
-    number = {name: at for at, name in enumerate(scene.names)}
-    ends = np.array([(number[one], number[other]) for one, other in scene.live.edges], dtype=int)
-    lines = places[ends.reshape(-1, 2)]
-    length = float(np.hypot(*(lines[:, 0] - lines[:, 1]).T).sum())
-    alpha = min(1.0, INKED * float(np.ptp(places, axis=0).max()) / max(length, 1e-9))
-    if alpha > FAINTEST:
-        width = 1.0 if len(places) <= MANY else 0.5
-        ax.add_collection(
-            LineCollection(list(lines), colors=style.EDGE, linewidths=width, alpha=alpha, zorder=1)
-        )
-
-
-def _areas(scene: _Scene, size: Look | float | None, diameter: float) -> Array:
+def _areas(scene: Scene, size: Look | float | None, diameter: float) -> Array:
     """Return the area of each node, in square points."""
     usual = diameter**2
     if not callable(size):
@@ -186,45 +82,7 @@ def _areas(scene: _Scene, size: Look | float | None, diameter: float) -> Array:
     return np.clip(usual * sizes / (sizes.mean() or 1.0), usual / 4, usual * 6)
 
 
-def _colors(ax: Axes, values: list[Any], source: Any) -> list[Any]:
-    """Return the colours that values of nodes stand for, and explain them if those are numbers."""
-    numbers = [value for value in values if _is_number(value)]
-    if numbers:
-        scale = ScalarMappable(Normalize(min(numbers), max(numbers)), colormaps[style.COLORMAP])
-        _explain_numbers(ax, scale, numbers, _subject(source))
-        return [scale.to_rgba(value) if _is_number(value) else _plain(value) for value in values]
-    return [_plain(value) for value in values]
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _plain(value: Any) -> Any:
-    """Return the colour that a value which is no number stands for."""
-    if isinstance(value, bool | np.bool_):
-        return style.REACHED if value else style.QUIET
-    return style.QUIET if value is None or isinstance(value, Real) else value
-
-
-def _explain_numbers(ax: Axes, scale: ScalarMappable, numbers: list[Any], subject: str) -> None:
-    bar = ax.figure.colorbar(scale, ax=ax, label=subject, shrink=0.7, aspect=25, pad=0.02)
-    bar.outline.set_visible(False)
-    if all(float(number).is_integer() for number in numbers):
-        bar.locator = MaxNLocator(6, integer=True)
-        bar.update_ticks()
-
-
-def _subject(function: Any) -> str:
-    """Return what a function of the node is about: its name, or for a lambda, what it looks at."""
-    name = str(getattr(function, "__name__", "value"))
-    looks_at = getattr(getattr(function, "__code__", None), "co_names", ())
-    if name == "<lambda>":
-        name = looks_at[-1] if looks_at else "value"
-    return name.strip("_").replace("_", " ")
-
-
-def _draw_nodes(ax: Axes, scene: _Scene, places: Array, areas: Array, colors: list[Any]) -> None:
+def _draw_nodes(ax: Axes, scene: Scene, places: Array, areas: Array, colors: list[Any]) -> None:
     dead = np.array([name in scene.down for name in scene.names])
     alive = [color for color, is_dead in zip(colors, dead, strict=True) if not is_dead]
     x, y = places.T
@@ -236,10 +94,25 @@ def _draw_nodes(ax: Axes, scene: _Scene, places: Array, areas: Array, colors: li
         ax.scatter(x[dead], y[dead], areas[dead] / 4, style.INK, marker="x", lw=1.0, zorder=3)
 
 
-def _draw_legend(ax: Axes, scene: _Scene, values: list[Any]) -> None:
-    """Explain below the axes what is grey and what is hollow, if there is any."""
-    look: dict[str, Any] = {"markersize": 8, "linestyle": "none", "markeredgecolor": style.INK}
+def _draw_rims(
+    ax: Axes, scene: Scene, places: Array, areas: Array, parts: list[set[str]]
+) -> list[Any]:
+    """Draw the nodes of each part of a divided network with a rim; return the keys of a legend."""
     keys = []
+    for part, color in zip(parts, RIMS, strict=False):
+        inside = np.array([name in part for name in scene.names])
+        x, y = places[inside].T
+        rim: dict[str, Any] = {"facecolor": "none", "edgecolor": color, "gid": "rim"}
+        ax.scatter(x, y, areas[inside], lw=2.2 if len(places) <= MANY else 1.1, zorder=2.5, **rim)
+        look: dict[str, Any] = {"ls": "", "marker": "o", "markersize": 8, "markeredgewidth": 2}
+        name = f"part of {counted(len(part), 'node')}"
+        keys.append(Line2D([], [], mfc=style.PAPER, markeredgecolor=color, label=name, **look))
+    return keys
+
+
+def _draw_legend(ax: Axes, scene: Scene, values: list[Any], keys: list[Any]) -> None:
+    """Explain below the axes the connections, and what is grey and what is hollow, if there is any."""
+    look: dict[str, Any] = {"markersize": 8, "linestyle": "none", "markeredgecolor": style.INK}
     if any(
         value is None and name not in scene.down
         for name, value in zip(scene.names, values, strict=True)
@@ -252,11 +125,17 @@ def _draw_legend(ax: Axes, scene: _Scene, values: list[Any]) -> None:
         keys.append(hollow)
     if keys:
         place: dict[str, Any] = {"loc": "upper center", "bbox_to_anchor": (0.5, 0.02)}
-        ax.legend(handles=keys, ncols=len(keys), frameon=False, fontsize=style.SMALL, **place)
+        ax.legend(
+            handles=keys,
+            ncols=style.columns(keys, 4.6),
+            frameon=False,
+            fontsize=style.SMALL,
+            **place,
+        )
 
 
 def _draw_labels(
-    ax: Axes, scene: _Scene, places: Array, areas: Array, colors: list[Any], label: Look | None
+    ax: Axes, scene: Scene, places: Array, areas: Array, colors: list[Any], label: Look | None
 ) -> None:
     """Write on each node: inside if all have room for it, and else below."""
     says = scene.ask(label) if label else scene.names
@@ -274,22 +153,7 @@ def _draw_labels(
             ha="center",
             va="center_baseline" if is_inside else "center",
             fontsize=style.SMALL,
-            color=style.PAPER if is_inside and _is_dark(color) else style.INK,
+            color=style.PAPER if is_inside and is_dark(color) else style.INK,
             path_effects=[] if is_inside else [withStroke(linewidth=2.5, foreground=style.PAPER)],
             zorder=5,
         )
-
-
-def _is_dark(color: Any) -> bool:
-    red, green, blue = to_rgb(color)
-    return 0.299 * red + 0.587 * green + 0.114 * blue < 0.5
-
-
-def _places(scene: _Scene, layout: Layout | None) -> Array:
-    """Return the place of each node, in rows of x and y."""
-    spots = layout(scene.plan) if callable(layout) else layout or positions(scene.plan)
-    spots = {name_of(node): spot for node, spot in spots.items()}
-    missing = [name for name in scene.names if name not in spots]
-    if missing:
-        raise TopologyError(f"the layout says nothing of {missing[0]}: give every node its (x, y)")
-    return np.array([spots[name] for name in scene.names], dtype=float)

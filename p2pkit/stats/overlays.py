@@ -59,6 +59,7 @@ def overlay(graph: "nx.Graph[Any]", *, sample: int | None = None, seed: int = 0)
     nodes, mean_degree and clustering are nan without nodes. Raises TopologyError for a graph with
     directions, parallel links or loops, ValueError for a sample below 1.
     """
+    _check_graph(graph)
     if graph.is_directed() or graph.is_multigraph() or nx.number_of_selfloops(graph):
         raise TopologyError(
             "this graph has directions, parallel links or loops, and an overlay has none: measure "
@@ -90,6 +91,7 @@ def overlay(graph: "nx.Graph[Any]", *, sample: int | None = None, seed: int = 0)
 def degrees(graph: "nx.Graph[Any]") -> dict[int, int]:
     """Return the degree distribution: how many nodes have each degree that there is, the lowest
     first."""
+    _check_graph(graph)
     return dict(sorted(Counter(number for _, number in graph.degree).items()))
 
 
@@ -163,6 +165,15 @@ class _Past:
             for peer in sorted(peers & graph.nodes)
         )
         return graph
+
+
+def _check_graph(graph: object) -> None:
+    """Raise TopologyError for something else: for a network, above all."""
+    if not isinstance(graph, nx.Graph):
+        raise TopologyError(
+            f"{graph!r:.80} is not a graph: net.overlay() is the one of a network as it is now, and "
+            "net.graph the one that it was made of"
+        )
 
 
 def _distances(

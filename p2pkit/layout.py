@@ -33,10 +33,15 @@ ROUNDS = 60
 Array = NDArray[np.float64]
 
 
-def positions(graph: "nx.Graph[Any]") -> dict[Any, tuple[float, float]]:
+Places = dict[Any, tuple[float, float]]
+"""Where each node is: (x, y), y up."""
+
+
+def positions(graph: "nx.Graph[Any]", near: Places | None = None) -> Places:
     """Return a place (x, y) for each node of a graph, the same whenever it is called.
 
-    Distances are in hops where that is possible: two connected nodes are about 1 apart.
+    Distances are in hops where that is possible: two connected nodes are about 1 apart. near: where
+    nodes have been, for a graph that has changed a little: they stay near there if they can.
     """
     import networkx as nx
 
@@ -52,11 +57,22 @@ def positions(graph: "nx.Graph[Any]") -> dict[Any, tuple[float, float]]:
     elif width := _grid_width(graph, number, steps):
         places = np.array([(at % width, -(at // width)) for at in range(n)], dtype=float)
     else:
-        places = _by_distance(graph, number)
+        places = _by_distance(graph, number, near)
     return _spots(graph, places)
 
 
-def _spots(graph: "nx.Graph[Any]", places: Array) -> dict[Any, tuple[float, float]]:
+def beside(graph: "nx.Graph[Any]", node: Any, places: Places) -> tuple[float, float]:
+    """Return a place for one more node: beside its neighbours, or if it has none, beside them all.
+
+    No two nodes that come get the same: each next one is a golden angle further round.
+    """
+    around = [places[other] for other in graph.adj.get(node, ()) if other in places]
+    middle = np.mean(around or list(places.values()) or [(0.0, 0.0)], axis=0)
+    angle = len(places) * np.pi * (3 - math.sqrt(5))
+    return float(middle[0] + 0.7 * math.cos(angle)), float(middle[1] + 0.7 * math.sin(angle))
+
+
+def _spots(graph: "nx.Graph[Any]", places: Array) -> Places:
     return {node: (float(x), float(y)) for node, (x, y) in zip(graph, places, strict=True)}
 
 
@@ -123,11 +139,16 @@ def _middle(tree: "nx.Graph[Any]") -> Any:
     return min(path[(len(path) - 1) // 2], path[len(path) // 2], key=order.index)
 
 
-def _by_distance(graph: "nx.Graph[Any]", number: Mapping[Any, int]) -> Array:
+def _by_distance(graph: "nx.Graph[Any]", number: Mapping[Any, int], near: Places | None) -> Array:
     """Return places whose distances follow those in hops."""
     n = len(graph)
-    pivots = np.unique(np.linspace(0, n - 1, PIVOTS).astype(int))
-    rough = _scaled(_hops(graph, number, pivots), pivots)
+    if near is not None and n <= REFINED:
+        rough = np.array(
+            [near[node] if node in near else beside(graph, node, near) for node in graph]
+        )
+    else:
+        pivots = np.unique(np.linspace(0, n - 1, PIVOTS).astype(int))
+        rough = _scaled(_hops(graph, number, pivots), pivots)
     return _refined(_hops(graph, number, np.arange(n)), rough) if n <= REFINED else rough
 
 

@@ -1,0 +1,108 @@
+// 14 of 17. The panel: the message that is followed, the event log, the legend.
+//
+// All of it is written anew from the head when it has changed, a few times a second at most.
+
+import { QUIET, ORANGE, VIRIDIS, kindColor } from "./palette.js";
+import { logLines, make, seconds, shorten } from "./words.js";
+
+const MOST_KINDS = 14; // in the legend
+
+// The select of the message to follow.
+export class Follow {
+  constructor(onChange) {
+    this.select = make("select", { "class": "p2p-select", "aria-label": "Message to follow" });
+    this.select.addEventListener("change", () => onChange(Number(this.select.value)));
+    this.element = make("label", { class: "p2p-follow" }, make("span", {}, "Who has it:"), this.select);
+  }
+
+  update(timeline) {
+    const texts = [...timeline.reached.keys()];
+    const key = [timeline.stage.title, timeline.followed, ...texts].join(" ");
+    if (key === this.key) return;
+    this.key = key;
+    this.offer(texts.length ? texts.map((text) => [String(text), timeline.text(text)]) : [["-1", "no message yet"]]);
+    this.select.value = String(timeline.followed);
+  }
+
+  // Only what is new comes, and what is old goes: the list may be open just now.
+  offer(entries) {
+    const wanted = new Map(entries);
+    for (const option of [...this.select.options]) {
+      if (option.title !== wanted.get(option.value)) option.remove();
+      else wanted.delete(option.value);
+    }
+    for (const [value, text] of wanted) {
+      this.select.append(make("option", { value, title: text }, shorten(text, 60)));
+    }
+  }
+}
+
+export class Log {
+  constructor() {
+    this.element = make("ol", { "class": "p2p-log", "aria-label": "Event log", "tabindex": "0" });
+  }
+
+  update(head, speed) {
+    const lines = logLines(head);
+    const key = [lines.at(-1)?.number, lines.at(-1)?.count, lines[0]?.number, lines.length].join(" ");
+    if (key === this.key) return;
+    this.key = key;
+    const { scrollTop, scrollHeight, clientHeight } = this.element;
+    const isAtEnd = scrollTop + clientHeight > scrollHeight - 20;
+    const items = lines.map(({ time, text, level }) => make("li", { class: `p2p-${level}` },
+      make("span", { class: "p2p-when" }, seconds(time, speed)), make("span", {}, text)));
+    this.element.replaceChildren(...items);
+    if (isAtEnd) this.element.scrollTop = this.element.scrollHeight;
+  }
+}
+
+function entry(look, text, color) {
+  const swatch = make("span", { class: `p2p-swatch ${look}` });
+  if (color) swatch.style.backgroundColor = color;
+  return make("span", { class: "p2p-entry" }, swatch, text);
+}
+
+export class Legend {
+  constructor() {
+    this.element = make("div", { class: "p2p-legend" });
+  }
+
+  update(head) {
+    const { timeline } = head;
+    const { counts, nodes } = contents(head);
+    const key = JSON.stringify([timeline.kinds, nodes, counts.paused > 0, counts.down > 0, head.state.cuts.size > 0,
+      [...timeline.colors.words], timeline.colors.least, timeline.colors.greatest]);
+    if (key === this.key) return;
+    this.key = key;
+    const entries = timeline.kinds.slice(0, MOST_KINDS).map((kind, number) => entry("p2p-dot", kind, kindColor(number)));
+    if (timeline.kinds.length > MOST_KINDS) entries.push(entry("", `and ${timeline.kinds.length - MOST_KINDS} more`));
+    const looks = this.looks(timeline.colors, nodes);
+    if (counts.paused) looks.push(entry("p2p-node p2p-paused", "paused"));
+    if (counts.down) looks.push(entry("p2p-node p2p-down", "down"));
+    if (head.state.cuts.size) looks.push(entry("p2p-cut", "cut"));
+    this.element.replaceChildren(make("span", { class: "p2p-group" }, ...entries), make("span", { class: "p2p-group" }, ...looks));
+  }
+
+  // What the colours of nodes mean: whether they have the message, words, numbers.
+  looks(colors, { plain }) {
+    const entries = [];
+    if (plain) entries.push(entry("p2p-node", "has it", ORANGE), entry("p2p-node", "not yet", QUIET));
+    for (const [word, color] of colors.words) entries.push(entry("p2p-node", shorten(word, 40), color));
+    if (colors.least <= colors.greatest) {
+      const bar = make("span", { class: "p2p-scale" });
+      bar.style.background = `linear-gradient(to right, ${VIRIDIS.join(", ")})`;
+      entries.push(make("span", { class: "p2p-entry" }, round(colors.least), bar, round(colors.greatest)));
+    }
+    return entries;
+  }
+}
+
+function contents(head) {
+  const counts = head.counts();
+  const plain = head.state.nodes.some((node) => node.look?.color === undefined);
+  return { counts, nodes: { plain } };
+}
+
+function round(number) {
+  return String(Number(number.toPrecision(4)));
+}

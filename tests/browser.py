@@ -1,0 +1,81 @@
+"""A page in a real browser, for tests of what people see. A test file asks for it with
+
+    pytest_plugins = "browser"
+
+and its tests take the fixture `page`. The browser lives as long as the file's tests: while it does,
+its event loop runs in this thread, so such a file's tests cannot call `asyncio.run`.
+"""
+
+import shutil
+from urllib.parse import urlsplit
+
+import pytest
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+
+QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+"""Arguments that keep a browser from asking the network, or the graphics card, for anything."""
+
+DEADLINE = 15_000
+"""Milliseconds that a page has for whatever a test waits for."""
+
+HERE = {None, "", "127.0.0.1", "localhost"}
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """Start a browser for the tests of one file."""
+    playwright = pytest.importorskip(
+        "playwright.sync_api", reason="needs playwright, as in p2pkit[dev]"
+    )
+    path = next(filter(None, map(shutil.which, NAMES)), None)
+    if path is None:
+        pytest.skip(f"needs a browser: one of {', '.join(NAMES)}")
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=path, args=QUIET)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(chromium):
+    """Open a page, and check in the end that it complained of nothing and asked no other host."""
+    context = chromium.new_context(viewport={"width": 1040, "height": 620})
+    page = context.new_page()
+    page.set_default_timeout(DEADLINE)
+    complaints = _listen(page)
+    yield page
+    page.evaluate("1")  # whatever has happened until now has been reported after this
+    context.close()
+    assert not complaints
+
+
+def _listen(page):
+    complaints = []
+
+    def ask(url):
+        if urlsplit(url).hostname not in HERE:
+            complaints.append(f"asked {url}")
+
+    def dialog(dialog):
+        complaints.append(f"dialog: {dialog.message}")
+        dialog.dismiss()
+
+    def console(message):
+        if message.type == "error":
+            complaints.append(f"console: {message.text}")
+
+    page.on("console", console)
+    page.on("pageerror", lambda error: complaints.append(f"error: {error.stack}"))
+    page.on("request", lambda request: ask(request.url))
+    page.on("websocket", lambda socket: ask(socket.url))
+    page.on("dialog", dialog)
+    return complaints

@@ -1,0 +1,260 @@
+"""The live view where students see it: in JupyterLab and Notebook 7, in a real browser.
+
+A server of its own shows a notebook; the tests press its buttons, and look at what moves.
+"""
+
+import os
+import re
+import secrets
+import socket
+import subprocess
+import sys
+from base64 import b64decode
+from contextlib import contextmanager
+
+import nbformat
+import pytest
+from tools import eventually, free_port
+
+pytest.importorskip("anywidget", reason="the live view in notebooks needs anywidget")
+pytest.importorskip("jupyterlab", reason="needs JupyterLab")
+
+pytest_plugins = "browser"
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("jupyter")]
+
+MINUTE = 60_000  # milliseconds: JupyterLab takes a while to start on a busy machine
+
+SETTING = """
+import networkx as nx
+from p2pkit import Link, LocalNetwork, plot
+from p2pkit.protocols.flood import Flood, Rumor
+
+net = LocalNetwork(Flood, nx.cycle_graph(8), link=Link(latency=(0.1, 0.4)))
+plot.live(net)
+"""
+TALK = """
+for number in range(8):
+    net.tell("n0", Rumor(f"rumor {number}"))
+    net.run(0.3)
+print("told")
+"""
+AFTER = """
+print(6 * 7)
+"""
+LOOK = """
+print("n3 is", "up" if net.is_up("n3") else "down")
+"""
+
+TALL = {"width": 1300, "height": 1600}  # JupyterLab takes cells that are out of sight off the page
+
+VIEW = ".p2pkit-live"
+IDLE = """() => {
+  const seen = document.querySelector(".jp-Notebook-ExecutionIndicator");
+  const prompts = [...document.querySelectorAll(".jp-InputPrompt")].map((one) => one.textContent);
+  return seen?.dataset.status === "idle" && !prompts.some((text) => text.includes("*"));
+}"""
+
+
+def written(path, *cells):
+    """Write a notebook with these cells."""
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(cell.strip()) for cell in cells],
+        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}},
+    )
+    nbformat.write(notebook, path)
+    return path
+
+
+@contextmanager
+def served(folder, home):
+    """Serve the notebooks of a folder, for somebody who has no settings of their own."""
+    port, token = free_port(), secrets.token_hex(8)
+    places = {f"{name}_DIR": str(home / name) for name in ("JUPYTER_CONFIG", "JUPYTER_RUNTIME")}
+    options = [
+        f"--ServerApp.root_dir={folder}",
+        f"--IdentityProvider.token={token}",
+        "--no-browser",
+    ]
+    options += [f"--port={port}", "--ServerApp.port_retries=0", "--allow-root", "--ip=127.0.0.1"]
+    quiet = (
+        "--LabApp.news_url=None",
+        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+    )
+    command = [sys.executable, "-m", "jupyterlab", *options, *quiet]
+    env = os.environ | places | {"IPYTHONDIR": str(home / "ipython")}
+    env |= {
+        "JUPYTERLAB_SETTINGS_DIR": str(home / "s"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(home / "w"),
+    }
+    with subprocess.Popen(
+        command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as server:
+        try:
+            eventually(lambda: server.poll() is not None or _listens(port), within=60)
+            assert server.poll() is None
+            yield lambda path: f"http://127.0.0.1:{port}/{path}?token={token}"
+        finally:
+            server.terminate()
+            server.wait(timeout=30)
+
+
+def _listens(port):
+    with socket.socket() as one:
+        return one.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.fixture
+def folder(tmp_path):
+    place = tmp_path / "notebooks"
+    place.mkdir()
+    return place
+
+
+@pytest.fixture
+def lab(folder, tmp_path):
+    with served(folder, tmp_path / "home") as url:
+        yield url
+
+
+def menu(page, *words):
+    """Choose something from JupyterLab's menus."""
+    bar, *items = words
+    page.locator(f".lm-MenuBar-itemLabel:text-is('{bar}')").click()
+    for item in items:
+        page.locator(f".lm-Menu-itemLabel:text-is('{item}')").click()
+
+
+def run_all(page):
+    page.wait_for_function(IDLE, timeout=MINUTE)
+    menu(page, "Run", "Run All Cells")
+    page.wait_for_selector(VIEW, timeout=MINUTE)
+
+
+def opened(page, url, path):
+    page.set_viewport_size(TALL)
+    page.goto(url(path), timeout=MINUTE)
+    page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=MINUTE)
+
+
+def player(page, what):
+    return page.evaluate(f"document.querySelector('{VIEW}').player.{what}")
+
+
+def moves(page):
+    """Wait until frames have been painted that were not there before, and show something else."""
+    before, picture = player(page, "frames"), page.locator(f"{VIEW} canvas").first.screenshot()
+    page.wait_for_function(
+        f"document.querySelector('{VIEW}').player.frames > {before} + 20", timeout=MINUTE
+    )
+    return picture != page.locator(f"{VIEW} canvas").first.screenshot()
+
+
+def said(page, number):
+    """Wait for what a cell prints, and return it."""
+    cell = page.locator(".jp-Notebook .jp-CodeCell").nth(number)
+    output = cell.locator(".jp-OutputArea-output pre").last
+    output.wait_for(timeout=MINUTE)
+    return output.text_content().strip()
+
+
+def click_node(page, number):
+    spot = player(page, f"stage.spots[{number}]")
+    page.locator(f"{VIEW} canvas").first.click(position={"x": spot["x"], "y": spot["y"]})
+
+
+def test_it_moves_in_jupyterlab_the_kernel_stays_free_and_a_click_crashes_a_real_node(
+    page, lab, folder
+):
+    written(folder / "live.ipynb", SETTING, TALK, AFTER, LOOK)
+    opened(page, lab, "lab/tree/live.ipynb")
+    run_all(page)
+    assert moves(page), "while the second cell runs, or after it: messages are on their way"
+    assert said(page, 1) == "told"
+    assert said(page, 2) == "42", "the kernel did something else meanwhile"
+    assert said(page, 3) == "n3 is up"
+    assert player(page, "counts()")["up"] == 8
+    assert page.locator(".jp-OutputArea-output img").count() == 1
+    assert not page.locator(".jp-OutputArea-output img").is_visible()
+
+    click_node(page, 3)
+    page.get_by_role("menuitem", name=re.compile("crash", re.I)).click()
+    page.wait_for_function(f"document.querySelector('{VIEW}').player.status('n3') === 'down'")
+    page.locator(".jp-Notebook .jp-CodeCell").nth(3).locator(".jp-InputArea-editor").click()
+    page.keyboard.press("Control+Enter")
+    page.wait_for_function(
+        "[...document.querySelectorAll('.jp-OutputArea-output pre')].at(-1).textContent.includes('down')"
+    )
+
+
+def test_a_view_in_the_midst_of_a_long_cell_moves_and_takes_clicks(page, lab, folder):
+    """The kernel is busy all the time, and does nothing but wait for its own network."""
+    written(folder / "busy.ipynb", SETTING.replace("plot.live(net)", "plot.live(net)\n" + LONG))
+    opened(page, lab, "lab/tree/busy.ipynb")
+    run_all(page)
+    page.wait_for_function(f"document.querySelector('{VIEW}').player.time > 0.5")
+    assert moves(page)
+    click_node(page, 3)
+    page.get_by_role("menuitem", name=re.compile("crash", re.I)).click()
+    assert said(page, 0) == "n3 went down"
+
+
+LONG = """
+number = 0
+while net.is_up("n3") and net.now < 50:
+    number += 1
+    net.tell("n0", Rumor(f"rumor {number}"))
+    net.run(0.3)
+print("n3 went down" if net.now < 50 else "nobody clicked")
+"""
+
+
+def test_a_simulation_plays_in_virtual_time_after_its_cell_is_done(page, lab, folder):
+    written(
+        folder / "sim.ipynb",
+        SETTING.replace("LocalNetwork", "SimNetwork").replace(
+            "plot.live(net)", "plot.live(net, speed=1)"
+        ),
+        'net.tell("n0", Rumor("hello"))\nnet.run(30)\nprint("simulated")',
+        "net.close()",
+    )
+    opened(page, lab, "lab/tree/sim.ipynb")
+    run_all(page)
+    assert said(page, 1) == "simulated"
+    page.wait_for_function(f"document.querySelector('{VIEW}').player.end === 30")
+    assert player(page, "time") < 30, "it plays at the pace of a clock, and not of the kernel"
+    assert moves(page)
+
+
+def test_a_saved_notebook_shows_a_picture_where_there_is_no_widget(page, lab, folder):
+    path = written(folder / "saved.ipynb", SETTING, TALK, "net.close()")
+    opened(page, lab, "lab/tree/saved.ipynb")
+    run_all(page)
+    assert said(page, 1) == "told"
+    page.wait_for_function(IDLE, timeout=MINUTE)
+    menu(page, "File", "Save Notebook")
+    outputs = eventually(lambda: nbformat.read(path, 4).cells[0].outputs, within=20)
+    pictures = [output.data["image/png"] for output in outputs if "image/png" in output.data]
+    [picture] = [b64decode(data) for data in pictures]
+    assert picture.startswith(b"\x89PNG")
+    assert len(picture) > 5_000
+    menu(page, "Kernel", "Restart Kernel…")
+    page.get_by_role("button", name="Confirm Kernel Restart").click()
+    page.reload()
+    page.wait_for_selector(".jp-OutputArea-output img", state="visible", timeout=MINUTE)
+    exported = subprocess.run(
+        [sys.executable, "-m", "jupyter", "nbconvert", "--to", "html", "--stdout", str(path)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert pictures[0].replace("\n", "")[:200] in exported.stdout
+
+
+def test_it_moves_in_notebook_7(page, folder, tmp_path):
+    pytest.importorskip("notebook", reason="needs Notebook 7")
+    written(folder / "seven.ipynb", SETTING, TALK)
+    with served(folder, tmp_path / "home") as url:
+        opened(page, url, "notebooks/seven.ipynb")
+        run_all(page)
+        assert moves(page)
+        assert said(page, 1) == "told"
