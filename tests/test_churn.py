@@ -67,8 +67,8 @@ class Clockwork(Network):
     def resume(self, node):
         self.paused.discard(self.name(node))
 
-    tell = call = join = overlay = heal = _shut = _change_weather = None  # nobody asks
-    __getitem__ = None
+    tell = call = join = overlay = heal = None  # nobody asks
+    _shut = _watch_with = _change_weather = __getitem__ = None
 
     def of(self, name):
         """Return what happened to one node, as (time, verb)."""

@@ -173,7 +173,7 @@ def test_a_mutable_field():
             numbers: list[int]
 
     says(raised, "Pages.numbers is a list, which a message cannot have, as messages never change")
-    says(raised, "use tuple[str, ...]")
+    says(raised, "use tuple[int, ...]")
     with pytest.raises(MessageError) as raised:
 
         class Words(Message):

@@ -6,13 +6,16 @@ times a second, whether anybody listens or not. Whoever comes later says "ready"
 everything from the beginning.
 """
 
+import secrets
 import threading
 import time
 from collections.abc import Callable
 from typing import Any
+from weakref import WeakValueDictionary
 
 import anywidget
 import traitlets
+from comm import get_comm_manager
 from IPython.display import display
 
 from p2pkit.live import bundle
@@ -25,10 +28,34 @@ from p2pkit.trace import Trace
 FIRST_LOOK = 1.5
 """Seconds that the browser has to draw the widget before it is sent what happens next."""
 
+TARGET = "p2pkit.live"
+"""The name of the line on which the player's wishes come."""
+
 HOME = """
+// A widget's own messages wait until the cell that runs is done. Where Jupyter has subshells, a line
+// that the page opens has a thread of its own in the kernel, and a click acts at once.
+async function opened(model) {
+  const comm = model.widget_manager.kernel.createComm("p2pkit.live");
+  const late = new Promise((_, reject) => setTimeout(reject, 2000));
+  await Promise.race([comm.subshellStarted, late]);
+  comm.open({ view: model.get("name") });
+  return (wish) => comm.send(wish);
+}
+
+function wishLine(model) {
+  const early = [];
+  let send = (wish) => early.push(wish);
+  const begin = (way) => {
+    send = way;
+    early.forEach(way);
+  };
+  opened(model).then(begin, () => begin((wish) => model.send(wish)));
+  return (wish) => send(wish);
+}
+
 export default {
   render({ model, el }) {
-    const player = mount(el, (wish) => model.send(wish));
+    const player = mount(el, wishLine(model));
     const hear = (message) => player.receive(message);
     for (const message of model.get("first")) hear(message);
     model.on("msg:custom", hear);
@@ -53,6 +80,7 @@ class LiveView(anywidget.AnyWidget):
     _esm = bundle.module() + HOME
     _css = bundle.style() + ALONE
     first: traitlets.List[Any] = traitlets.List().tag(sync=True)
+    name: traitlets.Unicode[str, Any] = traitlets.Unicode().tag(sync=True)
 
     def __init__(
         self,
@@ -66,8 +94,10 @@ class LiveView(anywidget.AnyWidget):
         self._wanted = threading.Event()  # a viewer has come, who wants to be told everything
         self._lock = threading.Lock()
         self._feed = self._new_feed()
-        super().__init__(first=self._begin())
-        self.on_msg(self._heard)
+        super().__init__(first=self._begin(), name=secrets.token_hex(8))
+        self.on_msg(lambda _widget, wish, _buffers: self._hear(wish))
+        _VIEWS[self.name] = self
+        get_comm_manager().register_target(TARGET, _answer)
 
     def show(self) -> None:
         """Display the player in the cell that is running, and the picture that stands in for it."""
@@ -97,8 +127,8 @@ class LiveView(anywidget.AnyWidget):
             if message:
                 self.send(message)
 
-    def _heard(self, _widget: Any, wish: Any, _buffers: Any) -> None:
-        """Take what the player says."""
+    def _hear(self, wish: Any) -> None:
+        """Take what the player says; it may be in another thread than the last time."""
         if isinstance(wish, dict) and wish.get("type") == "ready":
             with self._lock:
                 self._feed = self._new_feed()
@@ -117,3 +147,13 @@ class LiveView(anywidget.AnyWidget):
 
     def _new_feed(self) -> Feed:
         return Feed(self._source, self._looks, self._speed)
+
+
+_VIEWS: WeakValueDictionary[str, LiveView] = WeakValueDictionary()
+
+
+def _answer(comm: Any, opening: dict[str, Any]) -> None:
+    """Let the player that has opened a line talk on it to its own view."""
+    view = _VIEWS.get(str(opening["content"]["data"].get("view")))
+    if view is not None:
+        comm.on_msg(lambda message: view._hear(message["content"]["data"]))

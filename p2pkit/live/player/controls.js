@@ -20,7 +20,8 @@ function icon(name) {
 }
 
 function button(label, content, onClick) {
-  const element = make("button", { "type": "button", "class": "p2p-button", "aria-label": label, "title": label }, content);
+  const attributes = { "type": "button", "class": "p2p-button", "aria-label": label, "title": label };
+  const element = make("button", attributes, content);
   element.addEventListener("click", onClick);
   return element;
 }

@@ -69,22 +69,33 @@ export class Legend {
 
   update(head) {
     const { timeline } = head;
-    const { counts, nodes } = contents(head);
-    const key = JSON.stringify([timeline.kinds, nodes, counts.paused > 0, counts.down > 0, head.state.cuts.size > 0,
-      [...timeline.colors.words], timeline.colors.least, timeline.colors.greatest]);
+    const { words, least, greatest } = timeline.colors;
+    const seen = contentsOf(head.state);
+    const key = JSON.stringify([timeline.kinds, seen, [...words], least, greatest]);
     if (key === this.key) return;
     this.key = key;
-    const entries = timeline.kinds.slice(0, MOST_KINDS).map((kind, number) => entry("p2p-dot", kind, kindColor(number)));
-    if (timeline.kinds.length > MOST_KINDS) entries.push(entry("", `and ${timeline.kinds.length - MOST_KINDS} more`));
-    const looks = this.looks(timeline.colors, nodes);
-    if (counts.paused) looks.push(entry("p2p-node p2p-paused", "paused"));
-    if (counts.down) looks.push(entry("p2p-node p2p-down", "down"));
-    if (head.state.cuts.size) looks.push(entry("p2p-cut", "cut"));
-    this.element.replaceChildren(make("span", { class: "p2p-group" }, ...entries), make("span", { class: "p2p-group" }, ...looks));
+    const looks = [...this.colors(timeline.colors, seen), ...this.states(seen)];
+    const groups = [this.kinds(timeline.kinds), looks];
+    this.element.replaceChildren(...groups.map((each) => make("span", { class: "p2p-group" }, ...each)));
+  }
+
+  kinds(kinds) {
+    const shown = kinds.slice(0, MOST_KINDS);
+    const entries = shown.map((kind, number) => entry("p2p-dot", kind, kindColor(number)));
+    if (kinds.length > MOST_KINDS) entries.push(entry("", `and ${kinds.length - MOST_KINDS} more`));
+    return entries;
+  }
+
+  states({ paused, down, cut }) {
+    return [
+      ...(paused ? [entry("p2p-node p2p-paused", "paused")] : []),
+      ...(down ? [entry("p2p-node p2p-down", "down")] : []),
+      ...(cut ? [entry("p2p-cut", "cut")] : []),
+    ];
   }
 
   // What the colours of nodes mean: whether they have the message, words, numbers.
-  looks(colors, { plain }) {
+  colors(colors, { plain }) {
     const entries = [];
     if (plain) entries.push(entry("p2p-node", "has it", ORANGE), entry("p2p-node", "not yet", QUIET));
     for (const [word, color] of colors.words) entries.push(entry("p2p-node", shorten(word, 40), color));
@@ -97,10 +108,15 @@ export class Legend {
   }
 }
 
-function contents(head) {
-  const counts = head.counts();
-  const plain = head.state.nodes.some((node) => node.look?.color === undefined);
-  return { counts, nodes: { plain } };
+// What there is to explain.
+function contentsOf({ nodes, cuts }) {
+  const some = (test) => nodes.some(test);
+  return {
+    plain: some((node) => node.look?.color === undefined),
+    paused: some((node) => node.status === "paused"),
+    down: some((node) => node.status === "down"),
+    cut: cuts.size > 0,
+  };
 }
 
 function round(number) {

@@ -82,7 +82,7 @@ class Player {
     this.timeline = new Timeline(stage);
     this.head = new Head(this.timeline);
     this.clock = new Clock(this.head);
-    this.states = new Map(); // by number of a node: its state, as Python told last
+    this.states = new Map(); // by name of a node: its state, as Python told last
     this.asked = 0;
     this.stage.forget();
     this.menu.close();
@@ -203,8 +203,9 @@ class Player {
     const node = this.head.state.nodes[number];
     if (!node || !this.menu.element.hidden) return this.card.hide();
     const isNow = this.isServed && this.clock.playing;
-    const state = (isNow ? this.states.get(number) : null) ?? node.look?.state ?? this.states.get(number) ?? [];
-    this.card.show(...this.pointer, node, state, this.head.hasIt(number));
+    const state = (isNow ? this.states.get(node.name) : null) ?? node.look?.state ?? this.states.get(node.name) ?? [];
+    const problem = node.look?.error ? [["look", node.look.error]] : []; // of a function for its looks
+    this.card.show(...this.pointer, node, [...problem, ...state], this.head.hasIt(number));
     if (!this.isServed || now - this.asked < INSPECT_EVERY) return;
     this.asked = now;
     this.post({ type: "inspect", node: node.name });

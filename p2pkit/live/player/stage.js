@@ -15,7 +15,7 @@ const MANY = 200; // nodes above which links are drawn only if there are few
 const MANY_LINKS = 600;
 const NAMED = 60; // nodes up to which each has its name on it
 const ROOMY = 44; // pixels between nodes from which on they have, however many they are
-const MOST_LETTERS = 24; // of a name
+const NAME_LETTERS = 24; // of a name
 const MOVE = 0.5; // seconds of the watcher's that a node takes to its new place
 const [LEAST, MOST] = [3, 13]; // pixels: the radius of nodes
 
@@ -80,7 +80,7 @@ export class Stage {
     this.spots = nodes.map((node, number) => {
       const [x, y] = this.view.toPixels(places[number]);
       const color = head.timeline.colors.of(node.look, head.hasIt(number));
-      const name = shorten(node.look?.label ?? node.name, MOST_LETTERS);
+      const name = shorten(node.look?.label ?? node.name, NAME_LETTERS);
       return { x, y, r: usual * sizes[number], color, status: node.status, name };
     });
   }
