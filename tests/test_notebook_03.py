@@ -10,8 +10,8 @@ pytest.importorskip("jupytext", reason="the notebooks need p2pkit[notebooks]")
 pytest.importorskip("matplotlib", reason="the notebooks need p2pkit[notebooks]")
 
 from p2pkit import Link, SimNetwork, on
-from p2pkit.protocols import broadcast, flood, lazy, tree
-from p2pkit.protocols.broadcast import Batch, Notes, Rumor
+from p2pkit.protocols import batched, flood, lazy, tree
+from p2pkit.protocols.batched import Batch, Notes, Rumor
 from p2pkit.topology import build
 
 FOLDER = Path(__file__).resolve().parent.parent / "notebooks"
@@ -71,7 +71,7 @@ def test_what_is_built_is_what_the_kit_ships(notebook, module):
 # and what students make of it.
 
 
-class Right(broadcast.Broadcast):
+class Right(batched.Broadcast):
     """A solution, written as the exercise wants it."""
 
 
@@ -192,7 +192,7 @@ def check(notebook, capsys, monkeypatch):
 
 @pytest.mark.slow
 def test_the_check_lets_a_right_solution_pass(check):
-    said = check(broadcast.Broadcast)
+    said = check(batched.Broadcast)
     assert "all 9 steps done" in said
     assert "your methods have 29 lines" in said
     assert "have 29." in said

@@ -9,9 +9,9 @@ import p2pkit
 from p2pkit import protocols
 from p2pkit.link import Link
 from p2pkit.message import Contact
-from p2pkit.protocols import broadcast, lazy, tree
+from p2pkit.protocols import batched, lazy, tree
+from p2pkit.protocols.batched import Batch, Broadcast
 from p2pkit.protocols.bootstrap import Bootstrap, Known
-from p2pkit.protocols.broadcast import Batch, Broadcast
 from p2pkit.protocols.flood import Flood
 from p2pkit.protocols.flood import Rumor as Flooded
 from p2pkit.protocols.gossip import Gossip, Rumor
@@ -194,7 +194,7 @@ def test_a_lazy_flood_goes_round_a_node_that_crashes_when_it_is_asked():
 
 # Broadcast
 
-MANY = tuple(broadcast.Rumor(f"rumor {number}") for number in range(3))
+MANY = tuple(batched.Rumor(f"rumor {number}") for number in range(3))
 
 
 def quiet(**parameters):
@@ -232,8 +232,8 @@ def test_broadcast_compares_with_one_peer_now_and_then():
     with alone(Broadcast, peers="ab") as bench:
         bench.tell(MANY[0])
         bench.advance(20.0)
-        notes = [message for _, message in said(bench) if isinstance(message, broadcast.Notes)]
-        assert set(notes) == {broadcast.Notes(frozenset(MANY[:1]))}
+        notes = [message for _, message in said(bench) if isinstance(message, batched.Notes)]
+        assert set(notes) == {batched.Notes(frozenset(MANY[:1]))}
         assert 20.0 / (2 * Broadcast.patience) - 1 <= len(notes) <= 20.0 / Broadcast.patience
 
 
@@ -243,7 +243,7 @@ def test_broadcast_compares_with_one_peer_now_and_then():
 def test_who_misses_something_gets_it_in_one_batch(had, missing):
     with alone(quiet(), peers="a") as bench:
         bench.receive(Batch(MANY[1::-1]), "a")
-        bench.receive(broadcast.Notes(frozenset(MANY[number] for number in had)), "a")
+        bench.receive(batched.Notes(frozenset(MANY[number] for number in had)), "a")
         wanted = [("a", Batch(tuple(MANY[number] for number in missing)))] if missing else []
         assert said(bench) == wanted
 
@@ -398,7 +398,7 @@ def test_a_dial_that_came_to_nothing_is_tried_again_until_it_is_known_why(newcom
 
 MODULES = [
     import_module(f"p2pkit.protocols.{name}")
-    for name in ("bootstrap", "broadcast", "flood", "gossip", "lazy", "repair", "tree")
+    for name in ("bootstrap", "batched", "flood", "gossip", "lazy", "repair", "tree")
 ]
 
 

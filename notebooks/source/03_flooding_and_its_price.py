@@ -23,7 +23,7 @@ from p2pkit.check import hash_seeds
 from p2pkit.errors import CheckFailed, NetworkError
 from p2pkit.layout import positions
 from p2pkit.plot import style
-from p2pkit.protocols import broadcast
+from p2pkit.protocols import batched
 from p2pkit.topology import build
 
 PATIENCE = 5.0  # seconds that we wait for anything, at the most
@@ -743,7 +743,7 @@ def check(protocol):
                 return
         print("ok   ", title)
     print(f"all {len(steps)} steps done, and your methods have {lines(protocol)} lines.")
-    print(f"The kit's own, in p2pkit/protocols/broadcast.py, have {lines(broadcast.Broadcast)}.")
+    print(f"The kit's own, in p2pkit/protocols/batched.py, have {lines(batched.Broadcast)}.")
 
 
 def lines(protocol):
