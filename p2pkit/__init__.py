@@ -27,8 +27,9 @@ Beside them: topology.py (graphs by name and from files), disk.py and storage.py
 crash), work.py (slow work, elsewhere), stats/ (numbers from a trace and an overlay), tables.py (as
 DataFrames), show.py and page.py (what a notebook shows), sweep.py (a table of many runs;
 progress.py: how far it is), check/ (what must hold, and where it did not), testing.py (a protocol
-alone on a bench), errors.py (all errors in one tree), plot/ (pictures), protocols/ (gossip and
-others, to read and to use), cli.py (the command line, and where each command's code is).
+alone on a bench), errors.py (all errors in one tree), plot/ (pictures), layout.py (where nodes are
+on them), live/ (a network to watch, and its player), protocols/ (gossip and others, to read and to
+use), cli.py (the command line, and where each command's code is).
 """
 
 import sys

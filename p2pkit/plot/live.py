@@ -116,7 +116,7 @@ def still(source: Network | Trace, looks: Looks) -> bytes:
     else:
         topology(Feed(source).plan(), color=_reached(source, by=str), ax=ax)
     file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=100)
+    figure.savefig(file, format="png", dpi=100, bbox_inches="tight", pad_inches=0.1)
     return file.getvalue()
 
 
