@@ -89,12 +89,17 @@ def demo(
     animate: Annotated[
         Path | None, typer.Option(help="Leave a film of it here, too: .gif or .mp4.")
     ] = None,
+    live: Annotated[
+        bool, typer.Option("--live", help="Watch it in the browser, and play it there again.")
+    ] = False,
 ) -> None:
     """See forty real nodes gossip, crash, fall apart and heal, and get a picture of it.
 
     Leaves p2pkit-demo.png here: who heard the rumor when.
 
     Example:  python -m p2pkit demo --nodes 100 --seed 7
+
+    and to see all of it, in the browser:  python -m p2pkit demo --live
     """
     from p2pkit import demo as it
 
@@ -106,6 +111,7 @@ def demo(
         lambda text, style: screen.print(text, style=style),
         processes=processes or None,
         animation=animate,
+        live=live,
     )
 
 

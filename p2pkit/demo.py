@@ -2,6 +2,7 @@
 
     python -m p2pkit demo
     python -m p2pkit demo --animate demo.gif
+    python -m p2pkit demo --live
 
 Everything happens on this machine, over TCP. Every number that is printed
 was counted or measured in this run, and each claim is checked before it is made: if the second
@@ -11,13 +12,16 @@ The protocol is `RepairedGossip`. Gossip alone may miss somebody, and nobody wou
 this one makes up for what was lost.
 """
 
+import threading
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from itertools import combinations
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
 
 from p2pkit.errors import P2PKitError
+from p2pkit.launch import TICK, show_live
 from p2pkit.link import Link
 from p2pkit.local import LocalNetwork
 from p2pkit.protocols.gossip import Rumor
@@ -37,6 +41,9 @@ FIRST, SECOND = Rumor("there is cake in the kitchen"), Rumor("the cake was a lie
 PATIENCE = 15.0
 """Seconds after which something that takes less than one is called a failure."""
 
+VIEWER_WITHIN = 60.0
+"""Seconds that the story waits for somebody to watch it: time to find the way to a browser."""
+
 NO_PICTURES = 'pictures need matplotlib: pip install "p2pkit[plot]"'
 
 FORMATS = (".png", ".svg", ".pdf")
@@ -53,11 +60,13 @@ def play(
     *,
     processes: int | None = None,
     animation: Path | None = None,
+    live: bool = False,
 ) -> None:
     """Tell the story, and leave its picture in `out`. Raises P2PKitError if it does not hold.
 
     processes: how many workers the nodes are spread over; None for this process alone. animation: a
-    .gif or .mp4 for the story as a film.
+    .gif or .mp4 for the story as a film. live: whether it is shown in a browser, too; then this ends
+    only with Ctrl-C.
     """
     if animation is not None:
         check_film(animation)
@@ -66,19 +75,33 @@ def play(
             f"{out}: a picture ends in {', '.join(FORMATS)}, in a directory that exists"
         )
     graph = build("small-world", nodes, seed)
-    with LocalNetwork(RepairedGossip, graph, link=LINK, seed=seed, processes=processes) as net:
-        story = Story(net, say)
-        story.begin()
-        story.gossip()
-        story.crash()
-        story.split()
-        story.heal()
-        draw(story).savefig(out, dpi=100)
+    with ExitStack() as stack:  # the page outlives the network, and plays it again
+        with LocalNetwork(RepairedGossip, graph, link=LINK, seed=seed, processes=processes) as net:
+            story = Story(net, say)
+            if live:
+                page = stack.enter_context(show_live(net))
+                story.wait_for_viewer(page.watched)
+            story.begin()
+            story.gossip()
+            story.crash()
+            story.split()
+            story.heal()
+            draw(story).savefig(out, dpi=100)
+            if animation is not None:
+                film(story, animation)
+        say(f"The picture is {out}: who heard it when.", "bold")
         if animation is not None:
-            film(story, animation)
-    say(f"The picture is {out}: who heard it when.", "bold")
-    if animation is not None:
-        say(f"The film is {animation}: all that happened.", "bold")
+            say(f"The film is {animation}: all that happened.", "bold")
+        if live:
+            say("The page stays, and plays it again and slower. Ctrl-C ends it.", "bold")
+            _stay()
+
+
+def _stay() -> None:
+    """Wait for Ctrl-C, in short steps, as Windows lets none into a long wait."""
+    for_ever = threading.Event()
+    while not for_ever.wait(TICK):
+        pass
 
 
 class Story:
@@ -91,6 +114,12 @@ class Story:
         self.teller = next(name for name in net.names if name in self.here)
         self.victims = choose_victims(net.graph, halves, self.teller, net.seed)
         self.split_at = self.healed_at = 0.0
+
+    def wait_for_viewer(self, watched: threading.Event) -> None:
+        """Wait until somebody watches, but not for ever."""
+        self._say(f"It begins when somebody watches, or in {VIEWER_WITHIN:.0f} s.", "")
+        if not self.net.run(until=watched.is_set, within=VIEWER_WITHIN):
+            self._say("Nobody watches; it begins all the same.", "")
 
     def begin(self) -> None:
         links = self.net.overlay().number_of_edges()

@@ -747,6 +747,16 @@ def test_hover_shows_the_state_of_a_node(watched):
     watched.page.locator(".p2p-card").wait_for(state="hidden")
 
 
+def test_hover_shows_what_a_message_says(watched):
+    watched.mount(stage(), events(*flight(1, 3, 0, 1, 1), now=5, texts=["Rumor(text='hello')"]))
+    watched.pause(2)
+    dot = watched.ask("p.stage.dots[0]")
+    watched.canvas.hover(position={"x": dot["x"], "y": dot["y"]})
+    watched.page.locator(".p2p-card", has_text="n0 → n1: Rumor(text='hello')").wait_for()
+    watched.canvas.hover(position={"x": 5, "y": 5})
+    watched.page.locator(".p2p-card").wait_for(state="hidden")
+
+
 def test_hover_asks_a_live_network(watched):
     served(watched, now=2)
     watched.wait("p.frames > 0 && p.stage.spots.length === 6")

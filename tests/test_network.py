@@ -105,3 +105,16 @@ def test_a_trace_that_is_full_says_so_once(monkeypatch):
             run_until(net, lambda: len(net["n1"].notes) == 100)
         net.run(0.01)
         assert net.trace.count(kind="send", message=Note) == 100  # counted all the same
+
+
+def test_what_is_to_be_done_at_the_end_is_done_once_when_the_network_has_closed(network):
+    seen = []
+    with network(Diary, 2) as net:
+        net.at_close(lambda: seen.append(net.is_up("n0")))
+        net.at_close(lambda: seen.append("last"))
+        assert not net.is_running
+        net.after(0, lambda: seen.append(net.is_running))
+        net.run(0.01)
+        assert not net.is_running
+    net.close()
+    assert seen == [True, True, "last"]

@@ -19,12 +19,12 @@ import msgspec
 from p2pkit.errors import shortened
 from p2pkit.live.looks import rows
 from p2pkit.live.stage import Stage, pair, rounded
-from p2pkit.trace import _AT_RECEIVER, Event
+from p2pkit.trace import Event
 
 WORDS = {
     "s": "a message leaves: from, to, kind, serial, text",
     "r": "it arrives: at, from (-1: told from outside), kind, serial, text",
-    "d": "it goes no further: from, to, kind, serial, text, reason",
+    "d": "it goes no further: who noticed, the other, kind, serial, text, reason",
     "c": "a connection is up: a, b (each end says so)",
     "x": "a connection is gone: a, b, reason (likewise)",
     "+": "a node starts, or starts again: node",
@@ -154,8 +154,7 @@ class Script:
             return ["s", at, other, kind, event.serial, self._text(event.data)]
         if event.kind == "receive":
             return ["r", at, other, kind, event.serial, self._text(event.data)]
-        ends = [other, at] if event.cause in _AT_RECEIVER else [at, other]
-        return ["d", *ends, kind, event.serial, self._text(event.data), event.reason]
+        return ["d", at, other, kind, event.serial, self._text(event.data), event.reason]
 
     def _link(self, event: Event, at: int) -> Line | None:
         other = self._numbers.get(event.peer or "")

@@ -94,7 +94,15 @@ export class Card {
     const rows = state.slice(0, MOST_ROWS).map(([name, value]) =>
       make("div", { class: "p2p-row" }, make("span", {}, String(name)), make("span", {}, shorten(value, 200))));
     const title = make("div", { class: "p2p-title" }, node.name, make("span", {}, facts));
-    this.element.replaceChildren(title, ...rows);
+    this.fill(x, y, title, ...rows);
+  }
+
+  showLine(x, y, text) {
+    this.fill(x, y, make("div", { class: "p2p-title" }, text));
+  }
+
+  fill(x, y, ...parts) {
+    this.element.replaceChildren(...parts);
     this.element.hidden = false;
     placeAt(this.element, x + 16, y + 16);
   }

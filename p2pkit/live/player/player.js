@@ -140,12 +140,11 @@ class Player {
   }
 
   hover(x, y) {
-    const before = this.stage.hovered;
     this.stage.hovered = this.stage.nodeAt(x, y);
     this.pointer = [x, y];
     const isLink = this.isServed && this.stage.hovered < 0 && this.stage.linkAt(x, y);
     this.stage.canvas.style.cursor = this.stage.hovered >= 0 || isLink ? "pointer" : "";
-    if (before >= 0 || this.stage.hovered >= 0) this.act(() => {});
+    this.act(() => {});
   }
 
   click(x, y) {
@@ -201,7 +200,8 @@ class Player {
   paintCard(now) {
     const number = this.stage.hovered;
     const node = this.head.state.nodes[number];
-    if (!node || !this.menu.element.hidden) return this.card.hide();
+    if (!this.menu.element.hidden) return this.card.hide();
+    if (!node) return this.paintMessage();
     const isNow = this.isServed && this.clock.playing;
     const state = (isNow ? this.states.get(node.name) : null) ?? node.look?.state ?? this.states.get(node.name) ?? [];
     const problem = node.look?.error ? [["look", node.look.error]] : []; // of a function for its looks
@@ -209,6 +209,12 @@ class Player {
     if (!this.isServed || now - this.asked < INSPECT_EVERY) return;
     this.asked = now;
     this.post({ type: "inspect", node: node.name });
+  }
+
+  paintMessage() {
+    const flight = this.pointer && this.stage.flightAt(...this.pointer);
+    if (flight) this.card.showLine(...this.pointer, sentence(flight, this.head));
+    else this.card.hide();
   }
 
   // For tests and benchmarks, and the end

@@ -31,6 +31,7 @@ export class Stage {
 
   forget() {
     this.spots = []; // nodes as they are drawn: {x, y, r, color, status, name}
+    this.dots = []; // messages as they are drawn: {x, y, r, kind, flight}
     this.links = []; // links as they are drawn: [a, b], numbers of nodes
     this.hovered = -1; // the node under the pointer
     this.drawn = "";
@@ -123,7 +124,8 @@ export class Stage {
     drawGlows(ctx, shown.map(([{ from, to, kind }, strength]) => [this.spot(from), this.spot(to), kind, strength]));
     const rings = pulses.filter(([event]) => this.spots[event.node]);
     drawPulses(ctx, rings.map(([{ node, kind }, age]) => ({ ...this.spots[node], kind, age })));
-    drawDots(ctx, dots.filter(([flight]) => isThere(flight)).map(at));
+    this.dots = dots.filter(([flight]) => isThere(flight)).map((dot) => ({ ...at(dot), flight: dot[0] }));
+    drawDots(ctx, this.dots);
     const lost = crosses.filter(([flight]) => isThere(flight));
     drawCrosses(ctx, lost.map((cross) => ({ ...at(cross), strength: cross[2] })));
     this.isMoving = this.isShifting || glows.length + pulses.length > 0;
@@ -137,6 +139,11 @@ export class Stage {
       if (distance < Math.min(least, 4)) [nearest, least] = [number, distance];
     });
     return nearest;
+  }
+
+  // The message at a place on the stage, as the event of its sending, or null.
+  flightAt(x, y) {
+    return this.dots.find((dot) => Math.hypot(dot.x - x, dot.y - y) < dot.r + 4)?.flight ?? null;
   }
 
   // The link at a place on the stage, as the numbers of its nodes, or null.
