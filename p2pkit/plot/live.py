@@ -17,6 +17,7 @@ from typing import Any
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from PIL import Image
 
 from p2pkit.live.feed import Feed
 from p2pkit.live.looks import Look, Looks
@@ -25,6 +26,9 @@ from p2pkit.plot import style
 from p2pkit.plot.topology import topology
 from p2pkit.stats import arrivals
 from p2pkit.trace import Trace
+
+COLORS = 64
+"""Colours of the picture that stands in for a live view: enough for smooth edges."""
 
 
 class View:
@@ -55,8 +59,8 @@ def live(
     trace, are replayed.
 
     In a notebook this is a widget, with a picture for where there is no widget; elsewhere a page
-    opens in the browser, at the `url` of what is returned. Raises TraceError where events are only
-    counted, and ImportError with the package that is missing.
+    opens in the browser, at the `url` of what is returned, for as long as the program runs. Raises
+    TraceError where events are only counted, and ImportError with the package that is missing.
     """
     looks = Looks(color, size, label)
     Feed(source)  # raises what is wrong with it
@@ -91,8 +95,9 @@ def _page(source: Network | Trace, looks: Looks, speed: float | None) -> View:
 
 
 def _missing(error: ModuleNotFoundError) -> ImportError:
+    package = str(error.name).partition(".")[0]
     return ImportError(
-        f'the live view needs {error.name}: pip install "p2pkit[live]"; plot.save(trace, "run.html") '
+        f'the live view needs {package}: pip install "p2pkit[live]"; plot.save(trace, "run.html") '
         "makes a page that needs nothing"
     )
 
@@ -117,6 +122,14 @@ def still(source: Network | Trace, looks: Looks) -> bytes:
         topology(Feed(source).plan(), color=_reached(source, by=str), ax=ax)
     file = io.BytesIO()
     figure.savefig(file, format="png", dpi=100, bbox_inches="tight", pad_inches=0.1)
+    return _small(file)
+
+
+def _small(picture: io.BytesIO) -> bytes:
+    """Return a picture with fewer colours: a notebook that stores it stays small."""
+    file = io.BytesIO()
+    with Image.open(picture) as image:
+        image.convert("RGB").quantize(COLORS).save(file, format="png", optimize=True)
     return file.getvalue()
 
 
