@@ -3,6 +3,7 @@
 #   make test     all tests
 #   make lab      the notebooks, in JupyterLab
 #   make check    format, lint and types, as .ci/run does
+#   make reproduce  published results, measured again (up to 90 minutes)
 #   make pyodide  the simulation in WebAssembly (needs node and npm)
 #   make notebooks, make benchmarks
 # Windows has no make; README.md has the two lines that do the same.
@@ -10,7 +11,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: demo test lab check notebooks benchmarks pyodide clean
+.PHONY: demo test lab check notebooks benchmarks reproduce pyodide clean
 
 demo: .venv/ready
 	$(BIN)/python -m p2pkit demo
@@ -27,6 +28,9 @@ notebooks: .venv/ready
 benchmarks: .venv/ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[benchmarks]" -c constraints.txt
 	$(BIN)/python -m tests.benchmarks
+
+reproduce: .venv/ready
+	$(BIN)/python -m tests.reproduce --into reproduced.md
 
 # A Python for WebAssembly, and what the simulation imports, beside the environment; the tests use it.
 pyodide: .venv/pyodide/ready

@@ -21,7 +21,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from p2pkit.errors import P2PKitError
-from p2pkit.launch import TICK, show_live
+from p2pkit.launch import TICK, need_page, show_live
 from p2pkit.link import Link
 from p2pkit.local import LocalNetwork
 from p2pkit.protocols.gossip import Rumor
@@ -70,6 +70,8 @@ def play(
     """
     if animation is not None:
         check_film(animation)
+    if live:
+        need_page()
     if out.suffix not in FORMATS or not out.absolute().parent.is_dir():
         raise P2PKitError(
             f"{out}: a picture ends in {', '.join(FORMATS)}, in a directory that exists"

@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -49,15 +50,17 @@ def run_network(
     """
     if trace is not None and not trace.absolute().parent.is_dir():
         raise P2PKitError(f"there is no directory {trace.absolute().parent} for the trace")
+    if live:
+        need_page()
     net, links = None, 0
     try:
         with ExitStack() as stack:
             with _progress_bar() as show:
                 net = LocalNetwork(protocol, graph, progress=show, **options)
                 stack.enter_context(net)
-            if live:
-                stack.enter_context(show_live(net))
             try:
+                if live:
+                    stack.enter_context(show_live(net))
                 terminal.screen().print(_welcome(net, seconds, with_console=with_console))
                 _stay(net, seconds, with_console=with_console)
             finally:
@@ -129,13 +132,20 @@ def _quantiles(trace: Trace) -> str:
     return ", ".join(f"p{at} {1000 * cuts[at - 1]:.1f} ms" for at in (50, 90, 99))
 
 
+def need_page() -> None:
+    """Raise P2PKitError if the live view's page cannot be served here, before anything begins."""
+    try:
+        import_module("p2pkit.live.page")
+    except ModuleNotFoundError as error:
+        package = str(error.name).partition(".")[0]
+        raise P2PKitError(f'--live needs {package}: pip install "p2pkit[live]"') from None
+
+
 @contextmanager
 def show_live(net: LocalNetwork) -> Iterator[Any]:
     """Let a network be watched in a browser; give the page."""
-    try:
-        from p2pkit.live.page import Page, open_browser
-    except ModuleNotFoundError as error:
-        raise P2PKitError(f'--live needs {error.name}: pip install "p2pkit[live]"') from None
+    from p2pkit.live.page import Page, open_browser
+
     with Page(net) as page:
         opened = open_browser(page.url)
         how = "a browser opens" if opened else "open it in a browser"

@@ -201,10 +201,36 @@ def averaging(
     same order; "pairs": two nodes at random each time, 1 / e; "matching": everybody is in two pairs of
     a cycle exactly, 1/4. The numbers are normally distributed at first.
     """
+    if nodes < 2:
+        raise ValueError(f"nodes={nodes}: an average needs 2 nodes at least")
     dice = np.random.default_rng(seed)
     values = dice.standard_normal(nodes)
+    everybody = np.arange(nodes)
     variances = [values.var()]
+    for _ in range(cycles):
+        if order == "matching":
+            for _ in range(2):
+                _meet(values, *dice.permutation(nodes)[: nodes // 2 * 2].reshape(2, -1))
+        else:
+            callers = dice.permutation(nodes) if order == "shuffled" else everybody
+            callers = dice.integers(0, nodes, nodes) if order == "pairs" else callers
+            _meet(values, callers, _others(dice, callers, nodes))
+        variances.append(values.var())
     return np.array(variances)
+
+
+def _meet(values: NDArray[np.float64], callers: Numbers, called: Numbers) -> None:
+    """Let pairs take their means, one pair after the other: all those at once whose earlier calls
+    are done."""
+    first = np.empty(len(values), np.int64)
+    while len(callers):
+        places = np.arange(len(callers))
+        backwards = places[::-1]
+        first[np.column_stack([callers, called])[::-1].ravel()] = np.repeat(backwards, 2)
+        ready = (first[callers] == places) & (first[called] == places)
+        a, b = callers[ready], called[ready]
+        values[a] = values[b] = (values[a] + values[b]) / 2
+        callers, called = callers[~ready], called[~ready]
 
 
 # Details
@@ -226,18 +252,23 @@ class _Run:
         return np.flatnonzero(self.heard != NEVER)
 
     def knows(self, nodes: Numbers) -> Marks:
-        return self.heard[nodes] != NEVER
+        known: Marks = self.heard[nodes] != NEVER
+        return known
 
     def draw(self, nodes: Numbers) -> Numbers:
         """Draw another node for each of some."""
-        others = self.dice.integers(0, len(self.heard) - 1, len(nodes))
-        others += others >= nodes
-        return others
+        return _others(self.dice, nodes, len(self.heard))
 
     def draw_several(self, nodes: Numbers, several: int) -> Numbers:
-        """Draw different others for each of some: those who have drawn one twice draw anew."""
-        drawn = np.sort([self.draw(nodes) for _ in range(several)], axis=0)
-        return drawn
+        """Draw so many different others for each of some."""
+        drawn = np.empty((several, len(nodes)), np.int64)
+        taken = nodes[np.newaxis]  # what each cannot draw any more, the lowest first
+        for row in drawn:
+            row[:] = self.dice.integers(0, len(self.heard) - len(taken), len(nodes))
+            for other in taken:
+                row += row >= other
+            taken = np.sort(np.vstack([taken, row]), axis=0)
+        return drawn.ravel()
 
     def asked(self, hot: Numbers) -> tuple[Numbers, Numbers]:
         """Let all nodes ask another one, and return those who get an answer, and who gives it."""
@@ -266,3 +297,10 @@ class _Run:
 
     def spread(self) -> Spread:
         return Spread(self.heard, self.messages)
+
+
+def _others(dice: np.random.Generator, nodes: Numbers, among: int) -> Numbers:
+    """Draw one of all the others for each of some nodes."""
+    others = dice.integers(0, among - 1, len(nodes))
+    others += others >= nodes
+    return others

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from program import Program
 from tools import eventually
 
 from p2pkit import LocalNetwork, SimNetwork, greeting, simhost, tcp
@@ -100,6 +101,24 @@ def without_a_screen():
     pyplot.switch_backend("Agg")
     yield
     pyplot.close("all")
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Return a function that starts a program; what still runs at the end of a test is killed."""
+    programs = []
+
+    def begin(*words):
+        programs.append(Program(*words, cwd=tmp_path))
+        return programs[-1]
+
+    yield begin
+    for program in programs:
+        program.process.kill()
+        if not program.process.stdin.closed:
+            program.end()
+        program.process.stdout.close()
+        program.process.stderr.close()
 
 
 def new_threads(old):

@@ -113,3 +113,46 @@ def test_the_program_shows_where_the_time_goes():
     text = run("--profile")
     assert "simhost.py: " in text
     assert "others" in text
+
+
+@pytest.mark.skipif(not find_spec("psutil"), reason="the live view is measured with psutil")
+def test_what_the_live_view_costs_is_judged_within_a_round():
+    from tests.benchmarks import live
+
+    def one(alone, shown, frames):
+        return {
+            "alone": {"cpu": alone},
+            "live": {"cpu": shown, "frames": frames, "least": frames - 1},
+            "naive": {"cpu": 0.9, "frames": 9.0, "least": 8.0},
+        }
+
+    frames = {20: [one(0.1, 0.12, 60), one(0.5, 0.53, 60), one(0.2, 0.9, 20)]}
+    frames[500] = [one(0.1, 0.3, 29)]
+    mib = 2**20
+    memory = {
+        "page": [[60.0 * minute, 30 * mib] for minute in range(10)],
+        "kernel": [[60.0 * minute, (100 + 7 * minute) * mib] for minute in range(10)],
+        "kernel without": [[60.0 * minute, (90 + 5 * minute) * mib] for minute in range(10)],
+    }
+    assert live.table(frames)[1] == ["20 nodes, plot.live", "60.0", "59.0", "53.0%", "3.0%"]
+    assert live.memory_table(memory)[2] == ["kernel", "114.0", "163.0", "163.0", "7.0"]
+    aims = live.aims_table({"frames": frames, "memory": memory})[1:]
+    assert [row[2:] for row in aims] == [
+        *(["60.0", "met"], ["3.0%", "met"]),
+        *(["29.0", "MISSED"], ["20.0%", "MISSED"]),
+        *(["0.00", "met"], ["2.00", "MISSED"]),
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not find_spec("psutil"), reason="the live view is measured with psutil")
+def test_the_program_measures_the_live_view_in_a_browser():
+    for needed in ("playwright", "jupyterlab", "anywidget"):
+        pytest.importorskip(needed)
+    from browser import found
+
+    if not found():
+        pytest.skip("needs a browser")
+    text = run("--live")
+    for row in ("20 nodes, plot.live", "20 nodes, clear_output, nx.draw", "kernel without", "Aims"):
+        assert row in text

@@ -1,17 +1,16 @@
 """The command line: what it does, what it says when it cannot, and that Ctrl-C always ends it."""
 
 import os
-import signal
+import re
 import struct
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
-from queue import Empty, Queue
 
 import networkx as nx
 import pytest
+from program import HOUSE, interrupts
 from typer.testing import CliRunner
 
 import p2pkit
@@ -28,9 +27,7 @@ from p2pkit.stats import latencies
 from p2pkit.testing import alone
 from p2pkit.topology import TOPOLOGIES, build, named
 
-DEADLINE = 30.0
 FLOOD = "p2pkit.protocols.flood:Flood"
-HOUSE = str(Path(p2pkit.__file__).parents[1])
 
 LESSON = """
 from p2pkit import Message, Protocol, on
@@ -65,8 +62,6 @@ class Wrong(Gossip):
         self.send(peer, Rumor(5))
 """
 
-interrupts = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT to send")
-
 
 def run(*words, text=None):
     """Run a command in this process."""
@@ -82,79 +77,6 @@ def lesson(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "path", list(sys.path))
     yield module
     sys.modules.pop(module, None)
-
-
-class Program:
-    """A `python -m p2pkit` that runs, whose lines can be waited for."""
-
-    def __init__(self, *words, cwd):
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "p2pkit", *words],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            encoding="utf-8",
-            cwd=cwd,
-            env=os.environ
-            | {"PYTHONPATH": HOUSE, "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"},
-        )
-        self.lines, self.seen, self.errors = Queue(), [], []
-        self._readers = [
-            threading.Thread(target=self._read, args=(self.process.stdout, self.lines.put)),
-            threading.Thread(target=self._read, args=(self.process.stderr, self.errors.append)),
-        ]
-        for reader in self._readers:
-            reader.start()
-
-    def _read(self, stream, put):
-        for line in stream:
-            put(line.rstrip())
-
-    def type(self, line):
-        self.process.stdin.write(f"{line}\n")
-        self.process.stdin.flush()
-
-    def expect(self, text):
-        """Wait for a line that has this text in it, and return it."""
-        end = time.monotonic() + DEADLINE
-        while True:
-            try:
-                self.seen.append(self.lines.get(timeout=max(0.01, end - time.monotonic())))
-            except Empty:
-                raise AssertionError(f"no {text!r} in {self.seen}, {self.errors}") from None
-            if text in self.seen[-1]:
-                return self.seen[-1]
-
-    def interrupt(self):
-        self.process.send_signal(signal.SIGINT)
-
-    def end(self):
-        """Wait for the end, and return the exit code and what was left to read."""
-        self.process.stdin.close()
-        code = self.process.wait(DEADLINE)
-        for reader in self._readers:
-            reader.join()
-        rest = [self.lines.get() for _ in range(self.lines.qsize())]
-        return code, "\n".join(rest), "\n".join(self.errors)
-
-
-@pytest.fixture
-def start(tmp_path):
-    """Return a function that starts a program; what still runs at the end of a test is killed."""
-    programs = []
-
-    def begin(*words):
-        programs.append(Program(*words, cwd=tmp_path))
-        return programs[-1]
-
-    yield begin
-    for program in programs:
-        program.process.kill()
-        if not program.process.stdin.closed:
-            program.end()
-        program.process.stdout.close()
-        program.process.stderr.close()
 
 
 # demo
@@ -222,6 +144,30 @@ def test_the_demo_refuses_a_picture_it_could_not_save(tmp_path):
         assert result.exit_code == 1
         assert result.stdout == ""
         assert result.stderr.count("\n") == 1
+
+
+def test_the_live_demo_tells_its_story_even_if_nobody_watches(monkeypatch, tmp_path, nothing_left):
+    def interrupted():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("p2pkit.demo.VIEWER_WITHIN", 0.1)
+    monkeypatch.setattr("p2pkit.demo._stay", interrupted)
+    monkeypatch.setattr("p2pkit.live.page.webbrowser.open", lambda url: False)
+    out = tmp_path / "picture.png"
+    words = ("--out", str(out), "--nodes", "12", "--processes", "0")
+    result = run("demo", "--live", *words)
+    assert result.exit_code == 130
+    lines = result.stdout.splitlines()
+    assert re.fullmatch(
+        r"Watch it at http://127\.0\.0\.1:\d+/\S+/  \(open it in a browser\)", lines[0]
+    )
+    assert lines[1:3] == [
+        "It begins when somebody watches, or in 0 s.",
+        "Nobody watches; it begins all the same.",
+    ]
+    assert "12 nodes are up" in lines[3]
+    assert lines[-1] == "The page stays, and plays it again and slower. Ctrl-C ends it."
+    assert png_size(out) == (1300, 600)
 
 
 @pytest.mark.parametrize("n", [8, 9, 19, 28, 40, 59, 101])
@@ -453,6 +399,16 @@ def test_ctrl_c_ends_a_launch_with_its_summary(start, tmp_path):
 @pytest.mark.parametrize("line", ["40 nodes are up", "crash", "split in two", "heals"])
 def test_ctrl_c_ends_the_demo_anywhere(start, line):
     program = start("demo")
+    program.expect(line)
+    program.interrupt()
+    code, _, errors = program.end()
+    assert (code, errors) == (130, "")
+
+
+@interrupts
+@pytest.mark.parametrize("line", ["Watch it at", "It begins when somebody watches"])
+def test_ctrl_c_ends_a_demo_that_waits_for_somebody(start, line):
+    program = start("demo", "--live", "--nodes", "12")
     program.expect(line)
     program.interrupt()
     code, _, errors = program.end()

@@ -30,7 +30,7 @@ pytest.importorskip("anywidget", reason="the live view in notebooks needs anywid
 pytest.importorskip("jupyterlab", reason="needs JupyterLab")
 
 pytest_plugins = "browser"
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("jupyter")]
+pytestmark = pytest.mark.slow
 
 SETTING = """
 import networkx as nx
@@ -148,6 +148,8 @@ def test_a_saved_notebook_shows_a_picture_where_there_is_no_widget(lab, page, fo
     outputs = eventually(lambda: stored(path), within=20)
     pictures = [output.data["image/png"] for output in outputs if "image/png" in output.data]
     [picture] = [b64decode(data) for data in pictures]
+    texts = [output.data["text/plain"] for output in outputs if "text/plain" in output.data]
+    assert texts == ["The live view: LocalNetwork of Flood"]
     assert picture.startswith(b"\x89PNG")
     assert len(picture) > 5_000
     menu(page, "Kernel", "Restart Kernel…")

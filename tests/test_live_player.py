@@ -540,6 +540,16 @@ def test_those_who_have_the_followed_message_are_orange(watched):
     assert colors(watched) == [GREY, GREY, ORANGE, ORANGE, GREY, GREY]
 
 
+@pytest.mark.parametrize(("mode", "followed"), [("live", 1), ("replay", 0), ("simulated", 0)])
+def test_in_a_live_network_what_was_told_last_is_followed(watched, mode, followed):
+    rows = [[1, "r", 0, -1, 0, 0, 0], [2, "r", 3, -1, 0, 0, 1]]
+    watched.mount(stage(mode=mode), events(*rows, texts=["Rumor('a')", "Rumor('b')"]))
+    assert watched.ask("p.timeline.followed") == followed
+    watched.page.get_by_label("Message to follow").select_option("0")
+    watched.receive(events([3, "r", 3, -1, 0, 0, 2], texts=["Rumor('c')"]))
+    assert watched.ask("p.timeline.followed") == 0  # the watcher knows better
+
+
 def test_colors_of_nodes_and_the_legend(watched):
     looks = [{"color": "#ff0000"}, {"color": 0}, {"color": 10}, {"color": "miner"}, {"color": None}]
     rows = [[1, "w", number, look] for number, look in enumerate(looks)]
@@ -649,6 +659,8 @@ def test_the_log_tells_what_happened_and_is_bounded(watched):
         [1, "d", 3, 4, 0, 1, 0, "lost"],
         [1, "d", 4, 3, 0, 1, 0, "lost"],
         [2, "k", 0, 1, 1],
+        [2.1, "k", 0, 1, 0],
+        [2.1, "k", 1, 2, 0],
         *([3 + number / 1000, "l", 0, f"line {number}"] for number in range(300)),
     ]
     watched.mount(stage(), events(*rows, texts=["Rumor"]))
@@ -660,6 +672,8 @@ def test_the_log_tells_what_happened_and_is_bounded(watched):
         "2 messages are dropped: lost",
         "the link between n0 and n1 is cut",
     ]
+    watched.pause(2.5)
+    assert watched.texts(".p2p-log li")[-1].endswith("2 links are mended")
     watched.pause(9)
     lines = watched.texts(".p2p-log li")
     assert len(lines) == 200
@@ -757,6 +771,30 @@ def test_hover_shows_what_a_message_says(watched):
     watched.page.locator(".p2p-card").wait_for(state="hidden")
 
 
+def test_what_is_shown_beside_a_node_is_as_wide_as_it_needs_in_a_narrow_place_too(watched):
+    state = [["heard", "{Rumor(text='hello')}"]]
+    watched.mount(stage(), events([1, "w", 0, {"state": state}], now=5))  # n0 is at the right
+    watched.page.set_viewport_size({"width": 420, "height": 900})
+    watched.wait("p.stage.view.width < 420 && p.stage.spots.every((spot) => spot.x < 420)")
+    watched.pause(0.5)
+    watched.hover(0)
+    watched.page.locator(".p2p-card").wait_for()  # small, and far to the right
+    watched.pause(1)
+    row = watched.page.locator(".p2p-card .p2p-row span").last
+    row.wait_for()
+    assert row.bounding_box()["height"] < 30  # one line
+    card, box = (watched.page.locator(each).bounding_box() for each in (".p2p-card", ".p2p-stage"))
+    assert card["x"] + card["width"] <= box["x"] + box["width"]
+
+
+def test_long_names_keep_their_beginning_and_their_end(watched):
+    setting = stage(mode="simulated")
+    setting["nodes"][0][0] = "a node with quite a long name, number 12"
+    watched.mount(setting, events(now=1))
+    watched.painted()
+    assert watched.ask("p.stage.spots[0].name") == "a node with …, number 12"
+
+
 def test_hover_asks_a_live_network(watched):
     served(watched, now=2)
     watched.wait("p.frames > 0 && p.stage.spots.length === 6")
@@ -830,6 +868,7 @@ def test_a_narrow_place_puts_one_thing_below_the_other(watched):
 
 def test_a_page_of_its_own_is_filled(watched):
     watched.mount(stage(), events(now=2), page_class="p2pkit-full")
+    watched.pause(1)
     before = watched.page.locator(".p2p-stage").bounding_box()["height"]
     watched.page.set_viewport_size({"width": 1040, "height": 920})
     assert watched.page.locator(".p2p-stage").bounding_box()["height"] == pytest.approx(

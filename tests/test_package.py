@@ -215,6 +215,7 @@ def test_only_plots_import_what_draws(module):
         "sweep": {"pandas"},
         "demo": {"matplotlib"},
         "layout": {"numpy"},
+        "rounds": {"numpy"},
     }.get(module, set())
     assert outside_imports(module) & PICTURES <= allowed
 

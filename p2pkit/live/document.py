@@ -16,12 +16,14 @@ DOCUMENT = """<!doctype html>
 <title>{title}</title>
 <style>
 body {{ margin: 0; background: #fff }}
+.without {{ margin: 14px; font: 14px/1.4 system-ui, sans-serif }}
+.without img {{ max-width: 100% }}
 {style}
 </style>
 </head>
 <body>
 <div id="view" class="p2pkit-full"></div>
-<noscript>{without}</noscript>
+<noscript><div class="without">{without}</div></noscript>
 <script type="application/json" id="script">{script}</script>
 <script type="module">
 {module}

@@ -48,17 +48,24 @@ class Feed:
     """Tells one viewer what happens in a network, or what has happened in a trace.
 
     looks: how nodes are shown. speed: seconds shown in a second; without it, the player chooses.
-    Raises TraceError if there are no events to show, as with record="counts".
+    as_replay: whether to show what has happened until now, though the network may still run. Raises
+    TraceError if there are no events to show, as with record="counts".
     """
 
     def __init__(
-        self, source: Network | Trace, looks: Looks | None = None, speed: float | None = None
+        self,
+        source: Network | Trace,
+        looks: Looks | None = None,
+        speed: float | None = None,
+        *,
+        as_replay: bool = False,
     ) -> None:
         self.net = source if isinstance(source, Network) else None
         self.trace = source.trace if isinstance(source, Network) else source
         self.over = False
         self._looks = looks or Looks()
         self._speed = speed
+        self._as_replay = as_replay
         self._seen = 0
         self._arranged = 0.0  # when places were looked at last
         self._cut: set[tuple[str, str]] = set()
@@ -76,7 +83,7 @@ class Feed:
     @property
     def mode(self) -> str:
         """What the player is told of time: "live", "simulated" or "replay"."""
-        if self.net is None or self.net._closed:
+        if self._as_replay or self.net is None or self.net._closed:
             return "replay"
         return "simulated" if isinstance(self.net, SimNetwork) else "live"
 

@@ -49,7 +49,10 @@ const post = (wish) => {
 const player = mount(document.getElementById("view"), post);
 socket.onopen = () => { while (early.length) post(early.shift()); };
 socket.onmessage = (event) => player.receive(JSON.parse(event.data));
-socket.onclose = () => player.receive({ type: "said", text: "the network's program has ended" });
+socket.onclose = () => {
+  player.receive({ type: "events", closed: true });
+  player.receive({ type: "said", text: "the network's program has ended" });
+};
 """
 
 

@@ -40,11 +40,9 @@ def replay(
             f"{place.name}: a replay is a page, so its name ends in .html; plot.animate makes a .gif, "
             "and trace.save keeps the events themselves"
         )
-    feed = Feed(source, looks, speed)
-    stage, events = feed.begin()
+    stage, events = Feed(source, looks, speed, as_replay=True).begin()
     if not events["events"]:
         raise TraceError("this trace has no events, so there is nothing to play")
-    stage |= {"mode": "replay", "verbs": [], "tells": []}
     picture = _picture(still, str(stage["title"])) if still else ""
     without = f"<p>This page plays a run, with JavaScript, which is switched off here.</p>{picture}"
     text = document(f"{stage['title']}, replayed", HOME, script=[stage, events], without=without)
@@ -54,4 +52,5 @@ def replay(
 
 def _picture(still: Callable[[], bytes], title: str) -> str:
     data = base64.b64encode(still()).decode()
-    return f'<img alt="{escape(title)}" src="data:image/png;base64,{data}">'
+    image = f'<img alt="{escape(title)}" src="data:image/png;base64,{data}">'
+    return f"<p>This is how it ended:</p>{image}"

@@ -99,6 +99,10 @@ class LiveView(anywidget.AnyWidget):
         _VIEWS[self.name] = self
         get_comm_manager().register_target(TARGET, _answer)
 
+    def __repr__(self) -> str:
+        """Return what is shown in place of the widget beside the picture."""
+        return f"The live view: {self._feed.title}"
+
     def show(self) -> None:
         """Display the player in the cell that is running, and the picture that stands in for it."""
         display(self)
@@ -112,6 +116,11 @@ class LiveView(anywidget.AnyWidget):
 
         self._source.at_close(end)
         threading.Thread(target=self._follow, name="p2pkit live view", daemon=True).start()
+
+    def close(self) -> None:
+        """End the view: nothing is sent any more."""
+        self._feed.over = True
+        super().close()
 
     def _follow(self) -> None:
         """Send what happens until the network closes."""

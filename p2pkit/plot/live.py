@@ -129,7 +129,9 @@ def _small(picture: io.BytesIO) -> bytes:
     """Return a picture with fewer colours: a notebook that stores it stays small."""
     file = io.BytesIO()
     with Image.open(picture) as image:
-        image.convert("RGB").quantize(COLORS).save(file, format="png", optimize=True)
+        image.convert("RGB").quantize(COLORS, Image.Quantize.MAXCOVERAGE).save(
+            file, format="png", optimize=True
+        )
     return file.getvalue()
 
 

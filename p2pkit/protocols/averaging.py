@@ -21,7 +21,7 @@ of all, which the paper calls an epoch.
 
 from math import inf
 
-from p2pkit.message import Message
+from p2pkit.message import Contact, Message
 from p2pkit.protocol import Protocol, on
 
 
@@ -42,6 +42,7 @@ class Averaging(Protocol):
 
     value = 0.0  # to begin with
     cycle = 1.0  # seconds; each node makes one offer in each of them, at a moment drawn anew
+    patience = 60.0  # seconds to wait for an answer: one that came later would be lost
     estimate: float
 
     def on_start(self) -> None:
@@ -50,22 +51,26 @@ class Averaging(Protocol):
         self.every(self.cycle, self.exchange, jitter=self.cycle)
 
     def begin(self, value: float) -> None:
-        """Begin with this value, and forget what was known."""
+        """Begin with this value. After the first offers that forgets what others have given."""
         self.estimate = value
 
+    def partner(self) -> str | Contact | None:
+        """Choose whom to make an offer, if there is anybody."""
+        return next(iter(self.sample(1)), None)
+
     def exchange(self) -> None:
-        for peer in self.sample(1):
-            self.send(peer, Offer(self.estimate))
+        if partner := self.partner():
+            self.ask(partner, Offer(self.estimate), self.settle, self.patience)
 
     @on(Offer)
-    def meet(self, offer: Offer, sender: str) -> None:
+    def meet(self, offer: Offer, sender: str) -> Answer:
         step = (offer.estimate - self.estimate) / 2
         self.estimate += step
-        self.send(sender, Answer(step))
+        return Answer(step)
 
-    @on(Answer)
-    def settle(self, answer: Answer, sender: str) -> None:
-        self.estimate -= answer.value
+    def settle(self, answer: Answer | None) -> None:
+        if answer is not None:
+            self.estimate -= answer.value
 
 
 class Count(Averaging):
@@ -80,10 +85,10 @@ class Maximum(Averaging):
     """Hold the largest value that was heard of: here nothing is lost when a message is."""
 
     @on(Offer)
-    def meet(self, offer: Offer, sender: str) -> None:
+    def meet(self, offer: Offer, sender: str) -> Answer:
         self.estimate = max(self.estimate, offer.estimate)
-        self.send(sender, Answer(self.estimate))
+        return Answer(self.estimate)
 
-    @on(Answer)
-    def settle(self, answer: Answer, sender: str) -> None:
-        self.estimate = max(self.estimate, answer.value)
+    def settle(self, answer: Answer | None) -> None:
+        if answer is not None:
+            self.estimate = max(self.estimate, answer.value)

@@ -1,7 +1,8 @@
 """Broadcast in order: an answer never before its question, or all in one order.
 
 Messages of different authors overtake each other. Two protocols let each node hold back what comes
-too early. Both want everybody to be everybody's peer and no message lost, and cope with any delays.
+too early. Both want everybody to be everybody's peer from the beginning, and no message lost; in what
+order messages come, how late and how often does not matter.
 
 *Causal*: each post carries how many of each author's posts its author had delivered before it, and
 waits until those are delivered here, too. Posts that know nothing of each other may come in a different
@@ -48,9 +49,8 @@ class Causal(Protocol):
 
     @on(Post)
     def hear(self, post: Post, sender: str) -> None:
-        if post in self.waiting or post in self.delivered:
-            return  # links may repeat
-        self.waiting.append(post)
+        if post not in self.waiting and post not in self.delivered:
+            self.waiting.append(post)
         while ready := [it for it in self.waiting if self.is_next(it)]:
             self.waiting.remove(ready[0])
             self.deliver(ready[0])
@@ -67,9 +67,10 @@ class Causal(Protocol):
 
 
 class Request(Message):
-    """Words that want a number."""
+    """Words that want a number: the author's own, so that they get only one from the sequencer."""
 
     text: str
+    own: int
 
 
 class Numbered(Message):
@@ -84,25 +85,29 @@ class Total(Protocol):
     """Deliver all posts in the order of the sequencer."""
 
     sequencer = "n0"
-    given: int
+    said: int
+    numbered: set[tuple[str, int]]
     delivered: list[Numbered]
     early: dict[int, Numbered]
 
     def on_start(self) -> None:
-        self.given, self.delivered, self.early = 0, [], {}
+        self.said, self.numbered, self.delivered, self.early = 0, set(), [], {}
 
     def say(self, text: str) -> None:
+        request = Request(text, self.said)
+        self.said += 1
         if self.id == self.sequencer:
-            self.number(Request(text), self.id)
+            self.number(request, self.id)
         else:
-            self.send(self.sequencer, Request(text))
+            self.send(self.sequencer, request)
 
     @on(Request)
     def number(self, request: Request, sender: str) -> None:
-        post = Numbered(self.given, sender, request.text)
-        self.given += 1
-        self.broadcast(post)
-        self.hear(post, self.id)
+        if (sender, request.own) not in self.numbered:
+            post = Numbered(len(self.numbered), sender, request.text)
+            self.numbered.add((sender, request.own))
+            self.broadcast(post)
+            self.hear(post, self.id)
 
     @on(Numbered)
     def hear(self, post: Numbered, sender: str) -> None:

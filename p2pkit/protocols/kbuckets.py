@@ -50,7 +50,6 @@ class KBuckets(Protocol):
     buckets: dict[int, dict[str, Contact]]
 
     def on_start(self) -> None:
-        self.point = point(self.id)
         self.buckets = {}  # by the bits of the distance; in each, least recently seen first
         self.doubted: set[str] = set()  # who is asked whether it is there
 
@@ -59,6 +58,11 @@ class KBuckets(Protocol):
 
     def on_disconnect(self, peer: str) -> None:
         self.forget(peer)
+
+    @property
+    def point(self) -> int:
+        """Where this node lies."""
+        return point(self.id)
 
     def bucket(self, id: str) -> dict[str, Contact]:
         """Return the bucket in which somebody belongs."""

@@ -45,7 +45,7 @@ class Cyclon(Protocol):
     """Hold a view of `size` other nodes, and trade `traded` of them once a cycle."""
 
     size = 20
-    traded = 8
+    traded = 5  # the fewer, the more even are the views that a node is in; the more, the sooner
     cycle = 1.0  # seconds; each trades once in it, at a moment drawn anew
     patience = 0.5  # seconds to wait for an answer
     view: dict[str, Entry]
@@ -63,7 +63,10 @@ class Cyclon(Protocol):
         return self.random.sample([*self.view.values()], min(k, len(self.view)))
 
     def shuffle(self) -> None:
-        """Trade with the oldest in view."""
+        """Trade with the oldest in view; if nobody is left there, begin again with the peers."""
+        if not self.view:
+            for peer in self.peers:
+                self.on_connect(peer)
         self.view = {id: Entry(old.contact, old.age + 1) for id, old in self.view.items()}
         if self.view:
             oldest = max(self.view.values(), key=lambda entry: entry.age)

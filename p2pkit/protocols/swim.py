@@ -3,8 +3,8 @@
 Once a period each node pings one member: all in turn, in an order of its own. If no answer comes, `k`
 others are asked to ping it too, as the trouble may lie in between. If they bring no answer either,
 the member is *suspected*, and has some periods to deny it before it is declared *dead*. What is new
-travels on the back of these messages, so that a node sends two a period on average, and the first
-to miss a crash does so after e / (e - 1) = 1.58 periods, in a group of any size.
+travels on the back of these messages. So a node sends two a period, and the first to miss a crash
+does so after e / (e - 1) = 1.58 periods: both on average, and however large the group is.
 
 Only a member itself raises its *incarnation*: a higher one overrides whatever was said of it before,
 and of the same one, `suspect` overrides `alive`, and `dead` both. Who is taken for dead is told
@@ -18,6 +18,7 @@ protocol" (DSN 2002), sections 3.1 and 4.1 to 4.3. Parameters are those of the p
 A broken connection means nothing here, as a machine without power breaks none.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from math import ceil, log
@@ -102,22 +103,26 @@ class Swim(Protocol):
     # Joining
 
     def join(self) -> None:
-        """Take all peers for members, and ask one of them for the others."""
+        """Ask a member for its list, as long as that brings anything new."""
+        self.meet_peers()
+        if others := self.living():
+            member = self.latest[self.random.choice(others)].contact
+            self.ask(member, Join(self.latest[self.id]), self.enter, self.period)
+
+    def meet_peers(self) -> None:
         for peer, address in self.peers.items():
             self.learn(News(Contact(peer, address), "alive", 0))
-        for peer in self.sample(1):
-            self.ask(peer, Join(self.latest[self.id]), self.enter, self.period)
 
     @on(Join)
     def admit(self, request: Join, _: str) -> Roster:
+        if not self.joined:
+            self.meet_peers()
         self.hear((request.newcomer,))
         return Roster(tuple(self.latest.values()))
 
     def enter(self, roster: Any) -> None:
         if isinstance(roster, Roster):
-            self.joined = True
-            for news in roster.news:  # known to the others: not passed on
-                self.learn(news)
+            self.joined = not sum(map(self.learn, roster.news))
 
     # Probing
 
@@ -129,7 +134,7 @@ class Swim(Protocol):
             self.suspect(self.silent)
         self.silent = self.next_member()
         if self.silent is not None:
-            self.ping(self.latest[self.silent].contact, self.heard_of)
+            self.ping(self.latest[self.silent].contact, self.acknowledge)
             self.after(self.patience * self.period, self.ask_others, self.silent)
 
     def next_member(self) -> str | None:
@@ -140,8 +145,9 @@ class Swim(Protocol):
             self.random.shuffle(self.turn)
         return self.turn.pop() if self.turn else None
 
-    def ping(self, target: Contact, then: Any) -> None:
-        self.ask(target, Ping(self.gossip(target.id)), then, self.period)
+    def ping(self, target: Contact, then: Callable[[Any], None]) -> None:
+        late = 3 * self.period  # what comes after the period is news all the same
+        self.ask(target, Ping(self.gossip(target.id)), then, late)
 
     @on(Ping)
     def answer(self, ping: Ping, sender: str) -> Ack:
@@ -168,15 +174,13 @@ class Swim(Protocol):
             if asker in self.latest:
                 self.send(self.latest[asker].contact, Ack(ack.id, self.gossip(asker)))
 
-    def heard_of(self, ack: Any) -> None:
-        if isinstance(ack, Ack):
-            self.acknowledge(ack)
-
     @on(Ack)
-    def acknowledge(self, ack: Ack, _: str | None = None) -> None:
-        self.hear(ack.news)
-        if ack.id == self.silent:
-            self.silent = None
+    def acknowledge(self, ack: Ack | None, _: str = "") -> None:
+        """Take an answer, from the target or from one who was asked; None is that none came."""
+        if isinstance(ack, Ack):
+            self.hear(ack.news)
+            if ack.id == self.silent:
+                self.silent = None
 
     # Suspicion
 

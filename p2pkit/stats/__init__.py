@@ -19,6 +19,7 @@ Tables are pandas DataFrames; all the rest does without pandas.
 traffic.py      what was sent, what was dropped, how long the rest was on its way
 spreading.py    who had a message when, and what it took to tell everybody
 overlays.py     who is connected to whom
+scoreboard.py   several ways to tell everybody, side by side
 """
 
 from p2pkit.stats.overlays import Overlay as Overlay
@@ -26,6 +27,7 @@ from p2pkit.stats.overlays import degrees as degrees
 from p2pkit.stats.overlays import overlay as overlay
 from p2pkit.stats.overlays import overlay_at as overlay_at
 from p2pkit.stats.overlays import overlay_over_time as overlay_over_time
+from p2pkit.stats.scoreboard import scoreboard as scoreboard
 from p2pkit.stats.spreading import Broadcast as Broadcast
 from p2pkit.stats.spreading import arrivals as arrivals
 from p2pkit.stats.spreading import broadcasts as broadcasts

@@ -1,4 +1,4 @@
-"""The command: `python -m tests.benchmarks [--quick] [--only NAME] [--json FILE]`."""
+"""The command: `python -m tests.benchmarks [--quick] [--only NAME] [--json FILE]`, or `--live`."""
 
 import argparse
 import json
@@ -18,7 +18,7 @@ from tests.benchmarks.harness import Failed, Peer, Result
 def main() -> None:
     """Measure, and print what was found."""
     options = _options()
-    if options.profile or options.scale:
+    if options.profile or options.scale or options.live:
         return _look_closer(options)
     peers, names = _chosen(options.only)
     peers = [peer for peer in peers if _is_there(peer)]
@@ -52,6 +52,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--profile", action="store_true", help=text)
     text = "only show how a simulation grows, and put the measurements and a plot there"
     parser.add_argument("--scale", metavar="DIRECTORY", type=Path, help=text)
+    text = "only measure the live view, in JupyterLab in a browser"
+    parser.add_argument("--live", action="store_true", help=text)
+    text = "how long its memory is looked at, with --live (5; 0 is not at all)"
+    parser.add_argument("--minutes", type=float, metavar="MINUTES", help=text)
     options = parser.parse_args()
     options.rounds = options.rounds or (2 if options.quick else 5)
     options.seconds = options.seconds or (0.4 if options.quick else 1.5)
@@ -73,6 +77,31 @@ def _look_closer(options: argparse.Namespace) -> None:
         scale.draw(found, options.scale / "scale.png")
         (options.scale / "scale.json").write_text(json.dumps(found, indent=1))
         report.print_table(f"One rumor, {_machine()}", scale.table(found))
+    if options.live:
+        _look_at_live(options)
+
+
+def _look_at_live(options: argparse.Namespace) -> None:
+    """Measure the live view."""
+    try:
+        from tests.benchmarks import live
+    except ModuleNotFoundError as error:
+        sys.exit(f"there is no module {error.name} here: --live needs psutil and p2pkit[dev]")
+    tell = partial(print, flush=True)
+    sizes, rounds, seconds = (live.SIZES[:1], 1, 2.0) if options.quick else (live.SIZES, 3, 10.0)
+    minutes = options.minutes if options.minutes is not None else 0.1 if options.quick else 5.0
+    before = live.load()
+    found: dict[str, Any] = {"frames": live.run(sizes, rounds, seconds, tell)}
+    report.print_table(
+        f"The live view in JupyterLab, {_machine()}, {before}", live.table(found["frames"])
+    )
+    if minutes:
+        found["memory"] = live.remember(minutes, tell)
+        title = f"Memory over {minutes:g} minutes with {live.REMEMBERED} nodes, {live.load()}"
+        report.print_table(title, live.memory_table(found["memory"]))
+    report.print_table("Aims", live.aims_table(found))
+    if options.json:
+        Path(options.json).write_text(json.dumps(found | {"machine": _machine()}, indent=1))
 
 
 def _chosen(only: list[str]) -> tuple[list[Peer], list[str]]:

@@ -9,7 +9,7 @@ import {
 import { moving } from "./flights.js";
 import { linkKey } from "./state.js";
 import { View, distanceToLine, gapOf } from "./view.js";
-import { shorten } from "./words.js";
+import { squeeze } from "./words.js";
 
 const MANY = 200; // nodes above which links are drawn only if there are few
 const MANY_LINKS = 600;
@@ -81,7 +81,7 @@ export class Stage {
     this.spots = nodes.map((node, number) => {
       const [x, y] = this.view.toPixels(places[number]);
       const color = head.timeline.colors.of(node.look, head.hasIt(number));
-      const name = shorten(node.look?.label ?? node.name, NAME_LETTERS);
+      const name = squeeze(node.look?.label ?? node.name, NAME_LETTERS);
       return { x, y, r: usual * sizes[number], color, status: node.status, name };
     });
   }

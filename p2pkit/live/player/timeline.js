@@ -25,7 +25,8 @@ export class Timeline {
     this.textCount = 0;
     this.reached = new Map(); // text: a map from nodes to when they first had it, [event, time]
     this.followed = -1;
-    this.isChosen = false; // whether the watcher, or somebody who told it, chose what is followed
+    this.isTold = false; // whether what is followed was told from outside
+    this.isChosen = false; // whether the watcher chose it
     this.notable = []; // numbers of the events for the log
     this.waiting = new Map(); // flights without an end, by sender, serial and receiver
     this.started = new Set();
@@ -102,15 +103,16 @@ export class Timeline {
   }
 
   // A node has a message, perhaps for the first time. What was told from outside is rather followed
-  // than what the nodes say to each other anyway.
+  // than what the nodes say to each other anyway; in a live network what was told last.
   reach(text, node, number, time, isTold = false) {
     if (text < 0) return;
     if (!this.reached.has(text)) this.reached.set(text, new Map());
     const nodes = this.reached.get(text);
     if (!nodes.has(node)) nodes.set(node, [number, time]);
-    if (this.followed < 0 || (isTold && !this.isChosen)) {
+    const isRather = isTold && !this.isChosen && (!this.isTold || this.stage.mode === "live");
+    if (this.followed < 0 || isRather) {
       this.followed = text;
-      this.isChosen = isTold;
+      this.isTold = isTold;
     }
     if (this.reached.size > MOST_TEXTS + 1) this.forgetText();
   }

@@ -29,6 +29,13 @@ export function shorten(text, most = MOST_LETTERS) {
   return whole.length <= most ? whole : whole.slice(0, most - 1) + "…";
 }
 
+// Leave out the middle of a name: names that are long often differ at their end.
+export function squeeze(text, most) {
+  const whole = String(text);
+  const half = Math.floor(most / 2);
+  return whole.length <= most ? whole : `${whole.slice(0, half)}…${whole.slice(half + 1 - most)}`;
+}
+
 const MESSAGE_SENTENCES = {
   "s": (event, name, what) => `${name(event.from)} → ${name(event.to)}: ${what}`,
   "r": (event, name, what) => event.from < 0
@@ -70,8 +77,13 @@ export function sentence(event, head) {
 
 const LEVELS = { e: "error", u: "warning", d: "quiet", l: "plain" };
 
-// The last lines of the log at the head, oldest first: {time, text, level, number}. Drops in a row for
-// the same reason are one line: they are many, and would push out all else.
+// What is one line if it happens many times in a row: it would push out all else.
+const GROUPS = {
+  d: (event) => `messages are dropped: ${cause(event.reason)}`,
+  k: (event) => `links are ${event.isCut ? "cut" : "mended"}`,
+};
+
+// The last lines of the log at the head, oldest first: {time, text, level, number, group, count}.
 export function logLines(head) {
   const { timeline } = head;
   const lines = [];
@@ -79,14 +91,14 @@ export function logLines(head) {
     const number = timeline.notable[at];
     const event = timeline.at(number);
     if (!event || (event.code === "+" && isFirstStart(head, event))) continue;
-    const reason = event.code === "d" ? cause(event.reason) : null;
+    const group = GROUPS[event.code]?.(event);
     const next = lines.at(-1);
-    if (reason !== null && next?.reason === reason) {
+    if (group && next?.group === group) {
       next.count += 1;
-      next.text = `${next.count} messages are dropped: ${reason}`;
+      next.text = `${next.count} ${group}`;
     } else {
       const level = LEVELS[event.code] ?? "event";
-      lines.push({ time: event.time, text: sentence(event, head), level, number, reason, count: 1 });
+      lines.push({ time: event.time, text: sentence(event, head), level, number, group, count: 1 });
     }
   }
   return lines.reverse();

@@ -1,0 +1,258 @@
+"""Notebook 5: its averaging is the kit's own, and the exercise's check finds what is wrong."""
+
+import ast
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("jupytext", reason="the notebooks need p2pkit[notebooks]")
+pytest.importorskip("matplotlib", reason="the notebooks need p2pkit[notebooks]")
+
+from p2pkit import Contact, Link, SimNetwork
+from p2pkit.protocols import averaging
+from p2pkit.protocols.sampling import Cyclon, Entry, Trade
+from p2pkit.topology import build
+
+FOLDER = Path(__file__).resolve().parent.parent / "notebooks"
+SOURCE = FOLDER / "source" / "05_sums_without_a_centre.py"
+
+
+def definitions():
+    """Return what the notebook's cells define: their imports, constants, functions and classes."""
+    spec = importlib.util.spec_from_file_location("build", FOLDER / "build.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    cells = [cell.source for cell in module.read_source(SOURCE).cells if cell.cell_type == "code"]
+    program = ast.parse("\n".join(cells))
+    program.body = [
+        part
+        for part in program.body
+        if isinstance(part, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef)
+        or (isinstance(part, ast.Assign) and getattr(part.targets[0], "id", "a").isupper())
+    ]
+    names = {"__name__": "notebook_05"}
+    exec(compile(program, str(SOURCE), "exec"), names)
+    return names
+
+
+@pytest.fixture(scope="module")
+def notebook():
+    return definitions()
+
+
+# What the notebook builds
+
+
+@pytest.mark.parametrize("name", ["Averaging", "Count", "Maximum"])
+def test_what_is_built_is_what_the_kit_ships(notebook, name):
+    """Both do the same, event for event, also when messages are lost and a node crashes."""
+
+    def digest(protocol):
+        link = Link(latency=(0.01, 0.5), loss=0.05)
+        with SimNetwork(protocol, build("small-world", 20), link=link, seed=5) as net:
+            for number, name in enumerate(net.names):
+                net.call(name, "begin", float(number))
+            net.run(6.0)
+            net.crash("n7")
+            net.run(3.0)
+            net.restart("n7")
+            net.run(3.0)
+        return net.trace.digest()
+
+    assert digest(notebook[name]) == digest(getattr(averaging, name))
+
+
+# The check: it must find what is wrong, and let pass what is right. These are the kit's own solution,
+# and what students make of it.
+
+
+class Right(Cyclon):
+    """A solution, written as the exercise wants it."""
+
+
+class Deaf(Right):
+    """Takes nobody into view."""
+
+    def keep(self, entries, given):
+        pass
+
+
+class Quiet(Right):
+    """Never trades."""
+
+    def shuffle(self):
+        pass
+
+
+class Narcissus(Right):
+    """Takes itself into view."""
+
+    def keep(self, entries, given):
+        super().keep(entries, given)
+        for entry in entries:
+            if entry.contact.id == self.id:
+                self.view[self.id] = entry
+
+
+class Hoarder(Right):
+    """Knows no limit."""
+
+    def keep(self, entries, given):
+        for entry in entries:
+            if entry.contact.id != self.id:
+                self.view[entry.contact.id] = entry
+
+
+class Inventor(Right):
+    """Has somebody in view who does not exist."""
+
+    def shuffle(self):
+        super().shuffle()
+        self.view["nobody"] = Entry(Contact("nobody", "127.0.0.1:1"), 0)
+
+
+class Listing(Right):
+    """Has a list in the place of a dict."""
+
+    def on_start(self):
+        self.view = []
+
+    def on_connect(self, peer):
+        self.view.append(peer)
+
+
+class Chatty(Right):
+    """Trades twice in a cycle."""
+
+    def on_start(self):
+        super().on_start()
+        self.every(self.cycle, self.shuffle, jitter=self.cycle)
+
+
+class Generous(Right):
+    """Gives all that it has."""
+
+    def some(self, k):
+        return [*self.view.values()]
+
+
+class Keeping(Right):
+    """Gives and keeps: what comes is taken only where there is room."""
+
+    def keep(self, entries, given):
+        super().keep(entries, ())
+
+
+class Shy(Right):
+    """Offers others, and never itself."""
+
+    def shuffle(self):
+        self.view = {id: Entry(old.contact, old.age + 1) for id, old in self.view.items()}
+        if self.view:
+            oldest = max(self.view.values(), key=lambda entry: entry.age)
+            given = self.some(self.traded)
+            trade = Trade(tuple(given))
+            self.ask(oldest.contact, trade, lambda answer: self.trade_back(given, answer))
+
+
+class Ageless(Right):
+    """Does not count: whoever came first is the oldest."""
+
+    def keep(self, entries, given):
+        super().keep((Entry(entry.contact, 0) for entry in entries), given)
+
+    def some(self, k):
+        return [Entry(entry.contact, 0) for entry in super().some(k)]
+
+    def shuffle(self):
+        self.view = {id: Entry(old.contact, -1) for id, old in self.view.items()}
+        items = [*self.view.items()]
+        self.random.shuffle(items)
+        self.view = dict(items)
+        super().shuffle()
+
+
+class Loyal(Right):
+    """Puts those back who do not answer."""
+
+    def shuffle(self):
+        before = self.view
+        super().shuffle()
+        for id in before.keys() - self.view.keys():
+            self.view[id] = before[id]
+
+
+class Disorderly(Right):
+    """Gives what is in a set as it comes."""
+
+    def some(self, k):
+        return [self.view[id] for id in list({*self.view})[:k]]
+
+
+class Mistaken(Right):
+    """Sends what is no message."""
+
+    def shuffle(self):
+        for peer in self.peers:
+            self.send(peer, self.view)
+
+
+@pytest.fixture
+def check(notebook, capsys):
+    """Return a function that runs the check on a class, and returns what it prints."""
+
+    def run(protocol):
+        notebook["check"](protocol)
+        return capsys.readouterr().out
+
+    return run
+
+
+@pytest.mark.slow
+def test_the_check_lets_a_right_solution_pass(check):
+    said = check(Cyclon)
+    assert "all 8 steps done" in said
+    assert "your methods have 39 lines" in said
+    assert "have 39." in said
+
+
+@pytest.mark.parametrize(
+    ("protocol", "step", "words"),
+    [
+        (Deaf, "three nodes", "only 0.0 are in view in the mean"),
+        (Quiet, "a ring", "only 2.0 are in view in the mean"),
+        (Narcissus, "three nodes", "has itself in view"),
+        (Hoarder, "a ring", "in view, and size is 8"),
+        (Inventor, "three nodes", "there is no such node"),
+        (Listing, "three nodes", "has no dict in self.view"),
+        (Mistaken, "three nodes", "it raised MessageError"),
+        (Chatty, "few messages", "4.0 messages a node and cycle"),
+        (Generous, "few messages", "bytes a message"),
+        (Keeping, "well mixed", "the clustering is 0.3"),
+        (Shy, "well mixed", "somebody is in nobody's view"),
+        pytest.param(Ageless, "half vanish", "24 cycles later", marks=pytest.mark.slow),
+        pytest.param(Loyal, "half vanish", "have a dead one in view", marks=pytest.mark.slow),
+        pytest.param(
+            Disorderly, "the same again", "write sorted(…) around the set", marks=pytest.mark.slow
+        ),
+    ],
+)
+def test_the_check_says_what_is_wrong(check, protocol, step, words):
+    said = check(protocol)
+    assert f"next  {step}\n" in said
+    assert words in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.slow
+def test_what_the_notebook_builds_on_the_way_forgets_the_dead_too_late(notebook, check):
+    said = check(notebook["Views"])
+    assert "next  half vanish\n" in said
+    assert "have a dead one in view" in said
+
+
+def test_the_exercise_as_it_stands_gets_a_hint(notebook, check):
+    said = check(notebook["Shuffle"])
+    assert "0 of 8 steps done" in said
+    assert "on_connect" in said

@@ -1,0 +1,255 @@
+"""Notebook 6: what it measures is SWIM's, and the exercise's check finds what is wrong."""
+
+import ast
+import importlib.util
+from dataclasses import replace
+from math import ceil, log
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("jupytext", reason="the notebooks need p2pkit[notebooks]")
+pytest.importorskip("matplotlib", reason="the notebooks need p2pkit[notebooks]")
+
+from p2pkit.protocols import swim
+
+FOLDER = Path(__file__).resolve().parent.parent / "notebooks"
+SOURCE = FOLDER / "source" / "06_is_anybody_there.py"
+
+
+def definitions():
+    """Return what the notebook's cells define: their imports, constants, functions and classes."""
+    spec = importlib.util.spec_from_file_location("build", FOLDER / "build.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    cells = [cell.source for cell in module.read_source(SOURCE).cells if cell.cell_type == "code"]
+    program = ast.parse("\n".join(cells))
+    program.body = [
+        part
+        for part in program.body
+        if isinstance(part, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef)
+        or (isinstance(part, ast.Assign) and getattr(part.targets[0], "id", "a").isupper())
+    ]
+    names = {"__name__": "notebook_06"}
+    exec(compile(program, str(SOURCE), "exec"), names)
+    return names
+
+
+NOTEBOOK = definitions()
+News, Prober = NOTEBOOK["News"], NOTEBOOK["Prober"]
+
+
+# What the notebook builds
+
+
+def test_the_notebooks_prober_pings_as_the_kits_swim_does():
+    """With the same members, both ask as many, as often."""
+    assert NOTEBOOK["load"](Prober, 20) == 2.0
+    assert NOTEBOOK["load"](NOTEBOOK["Heartbeat"], 20) == 19.0
+
+
+def test_formulas_are_those_of_the_paper():
+    assert NOTEBOOK["with_dice"](100) == pytest.approx(1.5773, abs=5e-5)
+    assert NOTEBOOK["with_dice"](10**6) == pytest.approx(1.58198, abs=5e-5)
+    assert NOTEBOOK["formula"](0.1, 3) == pytest.approx(0.0077277, rel=1e-4)
+
+
+# The check: it must find what is wrong, and let pass what is right. This is a solution as the exercise
+# wants it, and what students make of it.
+
+
+class Right(Prober):
+    """A solution."""
+
+    waits = 5  # times log(n) periods
+    tells = 3  # times log(n)
+
+    def on_start(self):
+        super().on_start()
+        self.latest = {}
+        self.fresh = {}
+        self.believe(News(self.id, "alive", 0))
+
+    def about(self, id):
+        return self.latest.get(id) or News(id, "alive", 0)
+
+    def log_size(self):
+        return ceil(log(len(self.members) + 1))
+
+    def give_up(self, id):
+        if self.members[id] == "alive":
+            self.hear([replace(self.about(id), state="suspect")])
+
+    def bury(self, news):
+        if self.latest[news.id] == news:
+            self.hear([replace(news, state="dead")])
+
+    def gossip(self, to):
+        told = sorted(self.fresh, key=self.fresh.get)[:8]
+        for id in told:
+            self.fresh[id] += 1
+            if self.fresh[id] > self.tells * self.log_size():
+                del self.fresh[id]
+        wronged = [to] if self.members.get(to) in ("suspect", "dead") else []
+        return tuple(self.about(id) for id in {self.id: 0} | dict.fromkeys(wronged + told))
+
+    def hear(self, news):
+        for item in news:
+            if self.overrides(item):
+                if item.id == self.id:
+                    item = News(self.id, "alive", item.incarnation + 1)
+                self.believe(item)
+
+    def overrides(self, news):
+        old, order = self.about(news.id), ["alive", "suspect", "dead"].index
+        return (news.incarnation, order(news.state)) > (old.incarnation, order(old.state))
+
+    def believe(self, news):
+        self.latest[news.id] = news
+        self.members[news.id] = news.state
+        self.fresh[news.id] = 0
+        if news.state == "suspect":
+            self.after(self.period * self.waits * self.log_size(), self.bury, news)
+
+
+class Loner(Right):
+    """Tells nobody."""
+
+    def gossip(self, to):
+        return ()
+
+
+class Hasty(Right):
+    """Does not suspect before it buries."""
+
+    def give_up(self, id):
+        self.hear([replace(self.about(id), state="dead")])
+
+
+class Impatient(Right):
+    """Does not wait long enough."""
+
+    waits = 0.5
+
+
+class Mute(Right):
+    """Denies nothing."""
+
+    def hear(self, news):
+        super().hear([item for item in news if item.id != self.id])
+
+
+class Endless(Right):
+    """Suspects for ever."""
+
+    def bury(self, news):
+        pass
+
+
+class Careless(Right):
+    """Lets old news override newer."""
+
+    def overrides(self, news):
+        return news.state != self.about(news.id).state
+
+
+class Final(Right):
+    """Does not believe that anybody comes back."""
+
+    def overrides(self, news):
+        return self.members.get(news.id) != "dead" and super().overrides(news)
+
+
+class Discreet(Right):
+    """Does not tell the dead that they are."""
+
+    def gossip(self, to):
+        return tuple(item for item in super().gossip(to) if (item.id, item.state) != (to, "dead"))
+
+
+class Talkative(Right):
+    """Tells everything it knows, for ever, to everybody."""
+
+    def gossip(self, to):
+        return tuple(self.about(id) for id in self.members)
+
+
+class Busy(Right):
+    """Pings a second member in each period."""
+
+    def probe(self):
+        super().probe()
+        for peer in self.sample(1):
+            self.ping(peer, self.acknowledge)
+
+
+class Mistaken(Right):
+    """Sends what is no news."""
+
+    def gossip(self, to):
+        return tuple(self.members)
+
+
+class Empty(Prober):
+    """Forgets to begin as its parent does."""
+
+    def on_start(self):
+        self.heard = {}
+
+
+@pytest.fixture
+def check(capsys):
+    """Return a function that runs the check on a class, and returns what it prints."""
+
+    def run(protocol):
+        NOTEBOOK["check"](protocol)
+        return capsys.readouterr().out
+
+    return run
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "protocol", [Right, swim.Swim.using(suspicion=5)], ids=["ours", "the kit's"]
+)
+def test_the_check_lets_a_right_solution_pass(check, protocol):
+    said = check(protocol)
+    assert "all 6 steps done" in said, said
+    assert "The kit's own, with probing and joining, have" in said
+
+
+def slow(*values):
+    return pytest.param(*values, marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "step", "words"),
+    [
+        (Empty, "nothing happens", "did you call super().on_start()?"),
+        (Mistaken, "nothing happens", "it raised MessageError"),
+        (Busy, "nothing happens", "4.0 messages a node and period, and two are enough"),
+        (Loner, "one crashes", "is not dead for"),
+        (Endless, "one crashes", "n7 has crashed, and 50 periods later is not dead for 49 of 49"),
+        (Hasty, "nobody crashes", "is dead for"),
+        (Impatient, "nobody crashes", "suspect first"),
+        (Mute, "nobody crashes", "denies it, with a higher incarnation"),
+        (Talkative, "nobody crashes", "tell only what is new"),
+        slow(Final, "one is frozen, and wakes", "40 periods later, "),
+        slow(Discreet, "one is frozen, and wakes", "nobody asks the dead"),
+    ],
+)
+def test_the_check_says_what_is_wrong(check, protocol, step, words):
+    said = check(protocol)
+    assert f"next  {step}\n" in said, said
+    assert words in said
+    assert "Traceback" not in said
+
+
+def test_old_news_that_wins_over_newer_is_found(check):
+    assert "all 6 steps done" not in check(Careless)
+
+
+def test_the_exercise_as_it_stands_gets_a_hint(check):
+    said = check(NOTEBOOK["Swim"])
+    assert "1 of 6 steps done" in said
+    assert "tell the others" in said
