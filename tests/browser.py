@@ -1,8 +1,6 @@
-"""A page in a real browser, for tests of what people see. A test file asks for it with
+"""A page in a real browser, for tests of what people see: the fixture `page`.
 
-    pytest_plugins = "browser"
-
-and its tests take the fixture `page`. The browser lives as long as the file's tests: while it does,
+The browser lives as long as a file's tests need it: while it does,
 its event loop runs in this thread, so such a file's tests cannot call `asyncio.run`.
 """
 

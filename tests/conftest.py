@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from browser import chromium, page  # noqa: F401  # fixtures, for all tests
 from program import Program
 from tools import eventually
 

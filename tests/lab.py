@@ -59,6 +59,7 @@ def served(folder, home):
     )
     command = [sys.executable, "-m", "jupyterlab", *options, *quiet]
     env = os.environ | places | {"IPYTHONDIR": str(home / "ipython")}
+    env.pop("MPLBACKEND", None)  # the tests' own: a kernel shows its plots
     env |= {
         "JUPYTERLAB_SETTINGS_DIR": str(home / "s"),
         "JUPYTERLAB_WORKSPACES_DIR": str(home / "w"),

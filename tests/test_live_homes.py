@@ -12,7 +12,6 @@ from p2pkit.protocols.flood import Flood, Rumor
 pytest.importorskip("tornado", reason="the page is served by tornado")
 pytest.importorskip("matplotlib", reason="a replay has a picture in it")
 
-pytest_plugins = "browser"
 
 FLOOD = "p2pkit.protocols.flood:Flood"
 EVIL = "</script><script>alert(1)</script>"

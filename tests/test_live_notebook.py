@@ -29,7 +29,6 @@ from tools import eventually
 pytest.importorskip("anywidget", reason="the live view in notebooks needs anywidget")
 pytest.importorskip("jupyterlab", reason="needs JupyterLab")
 
-pytest_plugins = "browser"
 pytestmark = pytest.mark.slow
 
 SETTING = """

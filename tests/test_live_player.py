@@ -9,8 +9,6 @@ import pytest
 
 from p2pkit.live import bundle
 
-pytest_plugins = "browser"
-
 VERBS = ["crash", "restart", "pause", "resume", "cut", "mend", "tell", "heal"]
 TELLS = [
     {"kind": "Rumor", "fields": [["text", "str"], ["hops", "int"]]},

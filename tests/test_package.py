@@ -157,7 +157,7 @@ LAYERS = [
     {"link", "trace", "framing", "crowd", "disk", "topology", "address", "descriptors"},
     {"host", "snapshot", "storage", "churn", "clock", "contacts"},
     {"network", "testing", "progress"},
-    {"stats", "stats.overlays", "stats.spreading", "stats.traffic"},
+    {"stats", "stats.overlays", "stats.scoreboard", "stats.spreading", "stats.traffic"},
     {"connection", "greeting", "reactor", "thread", "work"},
     {"tcp", "merging", "courier", "simhost", "ends", "meter", "interrupts"},
     {"simulation", "elsewhere"},

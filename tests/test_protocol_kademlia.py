@@ -3,6 +3,7 @@
 import os
 import signal
 from random import Random
+from statistics import fmean
 
 import pytest
 from diary import run_until
@@ -447,6 +448,26 @@ def test_what_is_put_anywhere_is_found_everywhere_even_after_a_crash(network):
         net.call("n10", "get", "color")
         run_until(net, lambda: net["n10"].found)
         assert net["n10"].found == {"color": "blue"}
+
+
+@pytest.mark.slow
+def test_tables_that_nodes_make_by_joining_find_all_and_hops_grow_with_log_n():
+    hops = {}
+    for n in (30, 100, 300):
+        with SimNetwork(Lookup, build("random-regular", n, seed=1), seed=1, record="counts") as net:
+            net.run(6.0)
+            dice = Random(n)
+            pairs = [dice.sample(net.names, 2) for _ in range(300)]
+            for asker, name in pairs:
+                net.call(asker, "find", name)
+            net.run(5.0)
+            for asker, name in pairs:
+                assert net[asker].found[name] == net[name].contact.address
+            hops[n] = fmean(net[asker].hops[name] for asker, name in pairs)
+    # About 0.65 a factor of ten, as ln 10 / H_8 is 0.85 and three are asked at a time.
+    assert hops[100] == pytest.approx(1.63, abs=0.15)
+    assert 0.15 < hops[100] - hops[30] < 0.55
+    assert 0.15 < hops[300] - hops[100] < 0.55
 
 
 def shares_found(net, live, keys, dice):

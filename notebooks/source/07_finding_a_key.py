@@ -391,7 +391,7 @@ with LocalNetwork(Walker, build("small-world", 20, seed=7), link=Link(latency=0.
     )
     for asker in ("n7", "n12", "n18"):
         print(
-            f"{asker:3} found {net[asker].found['color']!r} after {net[asker].hops['color']} questions"
+            f"{asker:3} found {net[asker].found['color']!r} (questions: {net[asker].hops['color']})"
         )
     known = [sum(map(len, node.buckets.values())) for node in net]
     print(
@@ -487,8 +487,9 @@ plt.show()
 
 # %% [markdown]
 # On this scale, a straight line is a logarithm: ten times as many nodes cost less than one more hop. That
-# it must be $c \log n$ has been proved (Cai and Devroye, 2013); $\ln n / H_k$ is a rule of thumb, for one
-# question at a time, and hits the slope better than the height.
+# it must be $c \log n$ has been proved (Cai and Devroye, 2013); $\ln n / H_k$ is a rule of thumb, for
+# one question at a time. The diamonds know nothing of messages, clocks and tables that are dictionaries;
+# that they lie in the band tells you that nothing of that matters here.
 #
 # ## Three in ten vanish
 #

@@ -11,7 +11,7 @@ stores it anew from time to time, and so do those who keep it, as others around 
     > show n7                      # found is {'color': 'blue'}
     > crash n3                     # neither who has put it nor who keeps it need stay …
     > call n9 get color
-    > list                         # … and after half a minute, there are 8 again that keep it
+    > list                         # … and within a minute, 8 that are up keep it again
 
 Petar Maymounkov and David Mazières, "Kademlia: a peer-to-peer information system based on the XOR
 metric" (IPTPS 2002), sections 2.3 and 2.5. Left out are copies along the way to a value, and handing

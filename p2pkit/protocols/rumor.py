@@ -77,7 +77,9 @@ class Mongering(Protocol):
     def turn(self) -> None:
         self.lose_interest()
         self.turns += 1
-        for peer in self.sample(1 if self.hot or self.pulling else 0):
+        if not (self.hot or self.pulling):
+            return
+        for peer in self.sample(1):
             if self.pulling:
                 self.send(peer, Question())
             else:
