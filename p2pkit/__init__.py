@@ -29,7 +29,8 @@ DataFrames), show.py and page.py (what a notebook shows), sweep.py (a table of m
 progress.py: how far it is), check/ (what must hold, and where it did not), testing.py (a protocol
 alone on a bench), errors.py (all errors in one tree), plot/ (pictures), layout.py (where nodes are
 on them), live/ (a network to watch, and its player), protocols/ (gossip and others, to read and to
-use), rounds.py (some of them as arrays, for a million nodes), cli.py (the command line, and where each command's code is).
+use), rounds.py (some of them as arrays, for a million nodes), cli.py (the command line, and where
+each command's code is).
 """
 
 import sys

@@ -30,7 +30,7 @@ PATIENCE = 5.0  # seconds that we wait for anything, at the most
 # The smallest program: whoever hears a rumor for the first time tells it to a few of its peers, chosen
 # at random, and never speaks of it again: *infect and die*. Run it on 25 real nodes with slow links,
 # eight peers each, and a **fanout** of two. `plot.live` shows the nodes as they run; it is over in a
-# moment, so press play to see it again.
+# moment, so press play to see it again. Who has heard it is orange.
 
 
 # %%
@@ -70,13 +70,7 @@ print(f"{heard} of {len(real)} nodes have heard it, by {sent} messages")
 print(f"a flood would have taken {2 * len(FRIENDS.edges) - len(FRIENDS) + 1}")
 
 # %%
-fig, (left, right) = plt.subplots(1, 2, figsize=(style.WIDTH + 2, 3.8), layout="constrained")
-plot.topology(
-    real, ax=left, label=lambda node: "",
-    color=lambda node: style.REACHED if node.heard else style.QUIET,
-)  # fmt: skip
-left.set_title("orange has heard it", fontsize=style.SMALL)
-plot.spread(real.trace, HELLO, ax=right)
+plot.spread(real.trace, HELLO)
 plt.show()
 
 # %% [markdown]
