@@ -1,12 +1,10 @@
 """Notebook 4: its protocols are the kit's own, and the exercise's check finds what is wrong."""
 
-import ast
-import importlib.util
 from functools import partial
-from pathlib import Path
 
 import networkx as nx
 import pytest
+from test_notebooks import SOURCES, definitions
 
 pytest.importorskip("jupytext", reason="the notebooks need p2pkit[notebooks]")
 pytest.importorskip("matplotlib", reason="the notebooks need p2pkit[notebooks]")
@@ -16,31 +14,12 @@ from p2pkit import Link, SimNetwork, on
 from p2pkit.protocols import gossip, rumor
 from p2pkit.protocols.rumor import Rumor, Verdict
 
-FOLDER = Path(__file__).resolve().parent.parent / "notebooks"
-SOURCE = FOLDER / "source" / "04_rumors.py"
-
-
-def definitions():
-    """Return what the notebook's cells define: their imports, constants, functions and classes."""
-    spec = importlib.util.spec_from_file_location("build", FOLDER / "build.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    cells = [cell.source for cell in module.read_source(SOURCE).cells if cell.cell_type == "code"]
-    program = ast.parse("\n".join(cells))
-    program.body = [
-        part
-        for part in program.body
-        if isinstance(part, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef)
-        or (isinstance(part, ast.Assign) and getattr(part.targets[0], "id", "a").isupper())
-    ]
-    names = {"__name__": "notebook_04"}
-    exec(compile(program, str(SOURCE), "exec"), names)
-    return names
+SOURCE = next(source for source in SOURCES if source.stem.startswith("04_"))
 
 
 @pytest.fixture(scope="module")
 def notebook():
-    return definitions()
+    return definitions(SOURCE)
 
 
 # What the notebook builds

@@ -1,10 +1,7 @@
 """Notebook 5: its averaging is the kit's own, and the exercise's check finds what is wrong."""
 
-import ast
-import importlib.util
-from pathlib import Path
-
 import pytest
+from test_notebooks import SOURCES, definitions
 
 pytest.importorskip("jupytext", reason="the notebooks need p2pkit[notebooks]")
 pytest.importorskip("matplotlib", reason="the notebooks need p2pkit[notebooks]")
@@ -14,31 +11,12 @@ from p2pkit.protocols import averaging
 from p2pkit.protocols.sampling import Cyclon, Entry, Trade
 from p2pkit.topology import build
 
-FOLDER = Path(__file__).resolve().parent.parent / "notebooks"
-SOURCE = FOLDER / "source" / "05_sums_without_a_centre.py"
-
-
-def definitions():
-    """Return what the notebook's cells define: their imports, constants, functions and classes."""
-    spec = importlib.util.spec_from_file_location("build", FOLDER / "build.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    cells = [cell.source for cell in module.read_source(SOURCE).cells if cell.cell_type == "code"]
-    program = ast.parse("\n".join(cells))
-    program.body = [
-        part
-        for part in program.body
-        if isinstance(part, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef)
-        or (isinstance(part, ast.Assign) and getattr(part.targets[0], "id", "a").isupper())
-    ]
-    names = {"__name__": "notebook_05"}
-    exec(compile(program, str(SOURCE), "exec"), names)
-    return names
+SOURCE = next(source for source in SOURCES if source.stem.startswith("05_"))
 
 
 @pytest.fixture(scope="module")
 def notebook():
-    return definitions()
+    return definitions(SOURCE)
 
 
 # What the notebook builds

@@ -1,41 +1,20 @@
 """Notebook 6: what it measures is SWIM's, and the exercise's check finds what is wrong."""
 
-import ast
-import importlib.util
 from dataclasses import replace
 from math import ceil, log
-from pathlib import Path
 
 import pytest
+from test_notebooks import SOURCES, definitions
 
 pytest.importorskip("jupytext", reason="the notebooks need p2pkit[notebooks]")
 pytest.importorskip("matplotlib", reason="the notebooks need p2pkit[notebooks]")
 
 from p2pkit.protocols import swim
 
-FOLDER = Path(__file__).resolve().parent.parent / "notebooks"
-SOURCE = FOLDER / "source" / "06_is_anybody_there.py"
+SOURCE = next(source for source in SOURCES if source.stem.startswith("06_"))
 
 
-def definitions():
-    """Return what the notebook's cells define: their imports, constants, functions and classes."""
-    spec = importlib.util.spec_from_file_location("build", FOLDER / "build.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    cells = [cell.source for cell in module.read_source(SOURCE).cells if cell.cell_type == "code"]
-    program = ast.parse("\n".join(cells))
-    program.body = [
-        part
-        for part in program.body
-        if isinstance(part, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef)
-        or (isinstance(part, ast.Assign) and getattr(part.targets[0], "id", "a").isupper())
-    ]
-    names = {"__name__": "notebook_06"}
-    exec(compile(program, str(SOURCE), "exec"), names)
-    return names
-
-
-NOTEBOOK = definitions()
+NOTEBOOK = definitions(SOURCE)
 News, Prober = NOTEBOOK["News"], NOTEBOOK["Prober"]
 
 

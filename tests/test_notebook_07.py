@@ -1,10 +1,7 @@
 """Notebook 7: its buckets are the kit's own, and the exercise's check finds what is wrong."""
 
-import ast
-import importlib.util
-from pathlib import Path
-
 import pytest
+from test_notebooks import SOURCES, definitions
 
 pytest.importorskip("jupytext", reason="the notebooks need p2pkit[notebooks]")
 pytest.importorskip("matplotlib", reason="the notebooks need p2pkit[notebooks]")
@@ -16,31 +13,12 @@ from p2pkit.protocols import kbuckets
 from p2pkit.protocols.kademlia import Kademlia, Store
 from p2pkit.protocols.kbuckets import closest, point
 
-FOLDER = Path(__file__).resolve().parent.parent / "notebooks"
-SOURCE = FOLDER / "source" / "07_finding_a_key.py"
-
-
-def definitions():
-    """Return what the notebook's cells define: their imports, constants, functions and classes."""
-    spec = importlib.util.spec_from_file_location("build", FOLDER / "build.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    cells = [cell.source for cell in module.read_source(SOURCE).cells if cell.cell_type == "code"]
-    program = ast.parse("\n".join(cells))
-    program.body = [
-        part
-        for part in program.body
-        if isinstance(part, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef)
-        or (isinstance(part, ast.Assign) and getattr(part.targets[0], "id", "a").isupper())
-    ]
-    names = {"__name__": "notebook_07"}
-    exec(compile(program, str(SOURCE), "exec"), names)
-    return names
+SOURCE = next(source for source in SOURCES if source.stem.startswith("07_"))
 
 
 @pytest.fixture(scope="module")
 def notebook():
-    return definitions()
+    return definitions(SOURCE)
 
 
 # What the notebook builds
