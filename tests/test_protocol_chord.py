@@ -9,7 +9,7 @@ from statistics import fmean
 import pytest
 from diary import run_until
 
-from p2pkit import Contact, SimNetwork
+from p2pkit import Contact, Link, SimNetwork
 from p2pkit.protocols.chord import (
     CIRCLE,
     AskNeighbours,
@@ -43,6 +43,13 @@ def said(bench):
     """Take everything that was said off the bench's list."""
     taken, bench.sent = bench.sent, []
     return taken
+
+
+def stay_silent(bench, name, question, times=Chord.tries):
+    """Leave a question to somebody unanswered, as often as it is asked."""
+    for _ in range(times):
+        bench.expect(name, question)
+        bench.advance(Chord.patience + 0.1)
 
 
 def onwards(names, start):
@@ -102,10 +109,8 @@ def who_is_gone_is_gone_round(protocol):
         bench.node.find(AFTER[8])
         bench.expect(AFTER[2], target(AFTER[8]))
         bench.answer(AFTER[2], Closer(contacts([AFTER[6], AFTER[5]])))
-        bench.expect(AFTER[6], target(AFTER[8]))
-        bench.advance(protocol.patience + 0.1)
-        bench.expect(AFTER[5], target(AFTER[8]))
-        bench.advance(protocol.patience + 0.1)
+        stay_silent(bench, AFTER[6], target(AFTER[8]))
+        stay_silent(bench, AFTER[5], target(AFTER[8]))
         bench.expect(AFTER[1], target(AFTER[8]))
         bench.answer(AFTER[1], Found(contacts(AFTER[8:10])))
         assert (bench.node.found, bench.node.hops) == ({AFTER[8]: AFTER[8]}, {AFTER[8]: 4})
@@ -124,9 +129,19 @@ def a_newcomer_between_becomes_the_successor(protocol):
         bench.answer(AFTER[1], Neighbours(contact(AFTER[-1]), contacts(AFTER[3:6])))
         bench.expect(AFTER[1], Notify(bench.contact))
         bench.node.stabilize()
-        bench.expect(AFTER[1], AskNeighbours())
-        bench.advance(protocol.patience + 0.1)
+        stay_silent(bench, AFTER[1], AskNeighbours())
         assert bench.node.successors == [*contacts(AFTER[3:5])]
+
+
+def a_lost_answer_is_asked_for_again(protocol):
+    with alone(protocol.using(**QUIET)) as bench:
+        bench.node.follow(*contacts(AFTER[:2]))
+        bench.node.find(AFTER[8])
+        stay_silent(bench, AFTER[1], target(AFTER[8]), times=Chord.tries - 1)
+        bench.expect(AFTER[1], target(AFTER[8]))
+        bench.answer(AFTER[1], Found(contacts(AFTER[8:9])))
+        assert (bench.node.found, bench.node.hops) == ({AFTER[8]: AFTER[8]}, {AFTER[8]: 1})
+        assert bench.node.successors == [*contacts(AFTER[:2])]
 
 
 def the_predecessor_is_the_last_one_before(protocol):
@@ -137,8 +152,7 @@ def the_predecessor_is_the_last_one_before(protocol):
         bench.receive(Notify(contact(AFTER[29])), AFTER[28])  # who speaks for another
         assert bench.node.predecessor == contact(AFTER[25])
         bench.node.check_predecessor()
-        bench.expect(AFTER[25], AskNeighbours())
-        bench.advance(protocol.patience + 0.1)
+        stay_silent(bench, AFTER[25], AskNeighbours())
         assert bench.node.predecessor is None
 
 
@@ -163,14 +177,30 @@ def the_circle_closes_and_mends(protocol):
         assert net.run(until=lambda: is_one_circle(net), within=60.0)
 
 
+def it_works_where_one_message_in_twenty_is_lost(protocol):
+    link = Link(latency=(0.01, 0.1), loss=0.05)
+    graph = build("small-world", 30, seed=1)
+    with SimNetwork(protocol, graph, link=link, seed=1, record="counts") as net:
+        net.run(60.0)
+        keys = [f"key {number}" for number in range(100)]
+        for number, key in enumerate(keys):
+            net.call(f"n{number % 30}", "find", key)
+        net.run(15.0)
+        found = [net[f"n{number % 30}"].found.get(key) for number, key in enumerate(keys)]
+        right = sum(it == owner(net.names, key) for it, key in zip(found, keys, strict=True))
+        assert right >= 98
+
+
 CHECKS = [
     a_key_belongs_to_the_first_node_after_it,
     whoever_is_asked_tells_its_successor_or_who_is_closer,
     a_search_ends_where_it_should_whoever_begins_it,
     who_is_gone_is_gone_round,
+    a_lost_answer_is_asked_for_again,
     a_newcomer_between_becomes_the_successor,
     the_predecessor_is_the_last_one_before,
     the_circle_closes_and_mends,
+    it_works_where_one_message_in_twenty_is_lost,
 ]
 
 
@@ -201,17 +231,23 @@ class Beyond(Chord):
 class Lazy(Chord):
     """Takes the first node that it asks for the one it looks for."""
 
-    def answered(self, search, asked, answer):
-        search.then((asked,), len(search.asked))
+    def answered(self, search, answer):
+        search.then((contact(next(iter(search.asked))),), len(search.asked))
 
 
 class Hopeless(Chord):
     """Gives up when somebody does not answer."""
 
-    def answered(self, search, asked, answer):
+    def answered(self, search, answer):
         if answer is None:
             search.next.clear()
-        super().answered(search, asked, answer)
+        super().answered(search, answer)
+
+
+class Hasty(Chord):
+    """Gives somebody up at the first answer that does not come."""
+
+    tries = 1
 
 
 class Blind(Chord):
@@ -249,6 +285,8 @@ class Aloof(Chord):
         (Beyond, whoever_is_asked_tells_its_successor_or_who_is_closer),
         (Lazy, a_search_ends_where_it_should_whoever_begins_it),
         (Hopeless, who_is_gone_is_gone_round),
+        (Hasty, a_lost_answer_is_asked_for_again),
+        (Hasty, it_works_where_one_message_in_twenty_is_lost),
         (Blind, a_newcomer_between_becomes_the_successor),
         (Fickle, the_predecessor_is_the_last_one_before),
         (Loyal, the_circle_closes_and_mends),
@@ -282,8 +320,7 @@ def test_who_knows_nobody_that_answers_finds_nothing():
     with alone(Chord.using(**QUIET)) as bench:
         bench.node.follow(contact(AFTER[0]))
         bench.node.find(AFTER[5])
-        said(bench)
-        bench.advance(Chord.patience + 0.1)
+        stay_silent(bench, AFTER[0], target(AFTER[5]))
         assert bench.node.found == {AFTER[5]: None}
 
 

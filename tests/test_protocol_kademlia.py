@@ -9,7 +9,7 @@ import pytest
 from diary import run_until
 
 from p2pkit import Contact, Link, LocalNetwork, SimNetwork
-from p2pkit.protocols.kademlia import FindValue, Kademlia, Pair, Store, Value
+from p2pkit.protocols.kademlia import MAX_PAIRS, FindValue, Kademlia, Pair, Store, Value
 from p2pkit.protocols.kbuckets import BITS, KBuckets, Ping, Pong, closest, point
 from p2pkit.protocols.lookup import FindNode, Lookup, Nodes
 from p2pkit.testing import alone
@@ -398,6 +398,16 @@ def test_who_has_just_been_told_does_not_store_it_anew():
         bench.advance(21.0)
         target = f"{point('color'):040x}"
         bench.expect("a", FindNode(target, bench.contact))
+
+
+def test_a_stranger_cannot_fill_the_memory_and_what_is_there_can_still_be_renewed():
+    with alone(Kademlia.using(**QUIET)) as bench:
+        for number in range(MAX_PAIRS + 10):
+            bench.receive(stored(key=f"key {number}"), "a")
+        assert len(bench.node.pairs) == MAX_PAIRS
+        bench.advance(1.0)
+        bench.receive(stored(key="key 0", value="red"), "a")
+        assert bench.node.pairs["key 0"].value == "red"
 
 
 def test_a_newcomer_searches_for_itself_and_then_farther_out():

@@ -15,6 +15,7 @@ from p2pkit.message import Contact
 from p2pkit.network import NetworkWarning
 from p2pkit.protocols.swim import (
     MAX_INCARNATION,
+    MAX_MEMBERS,
     Ack,
     Join,
     News,
@@ -272,6 +273,16 @@ def test_what_was_denied_is_denied_once(member):
 def test_a_number_that_no_computer_counts_to_is_not_denied(member):
     member.receive(Ping((news("n0", "dead", MAX_INCARNATION + 1),)), "a")
     assert member.node.latest["n0"] == ME
+
+
+def test_inventions_of_a_stranger_fill_no_memory_and_hide_nothing_of_those_who_are_known(member):
+    for start in range(0, 2 * MAX_MEMBERS, 1000):
+        invented = tuple(news(f"invented {start + number}") for number in range(1000))
+        member.receive(Ping(invented), "stranger")
+    assert len(member.node.latest) == len(member.node.members) == MAX_MEMBERS
+    assert len(member.node.turn) < MAX_MEMBERS
+    member.receive(Ping((news("a", "dead"),)), "b")
+    assert member.node.members["a"] == "dead"
 
 
 @pytest.mark.parametrize("state", ["suspect", "dead"])

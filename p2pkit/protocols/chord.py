@@ -21,6 +21,7 @@ lists and iterative lookups as in IEEE/ACM Transactions on Networking 11 (2003).
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 from hashlib import sha1
+from typing import Any
 
 from p2pkit.message import Contact, Message
 from p2pkit.protocol import Protocol, on
@@ -96,7 +97,8 @@ class Chord(Protocol):
 
     length = 8  # successors that a node knows: all would have to go at once to break the circle
     pause = 0.5  # seconds between two looks at the successor, and at one finger: 30 in the paper
-    patience = 1.0  # seconds until somebody who does not answer is taken for gone
+    patience = 1.0  # seconds to wait for an answer
+    tries = 3  # questions without an answer after which somebody is taken for gone
     found: dict[str, str | None]
     hops: dict[str, int]
     predecessor: Contact | None
@@ -152,18 +154,16 @@ class Chord(Protocol):
             asked = search.next.pop(0)
             search.asked.add(asked.id)
             question = FindSuccessor(f"{search.target:040x}")
-            self.ask(asked, question, partial(self.answered, search, asked), self.patience)
+            self.inquire(asked, question, partial(self.answered, search))
         else:
             search.then((), len(search.asked))
 
-    def answered(self, search: Search, asked: Contact, answer: Found | Closer | None) -> None:
+    def answered(self, search: Search, answer: Found | Closer | None) -> None:
         if isinstance(answer, Found) and answer.contacts:
             search.then(answer.contacts[: self.length], len(search.asked))
             return
         if isinstance(answer, Closer):
             search.next[:0] = answer.contacts[: self.length]
-        else:
-            self.forget(asked)
         self.proceed(search)
 
     @on(FindSuccessor)
@@ -188,19 +188,16 @@ class Chord(Protocol):
         """Ask the successor who comes before it: perhaps a newcomer, who is our successor then."""
         if self.successors:
             first = self.successors[0]
-            self.ask(first, AskNeighbours(), partial(self.adopt, first), self.patience)
+            self.inquire(first, AskNeighbours(), partial(self.adopt, first))
 
     @on(AskNeighbours)
     def tell_neighbours(self, _: AskNeighbours, sender: str) -> Neighbours:
         return Neighbours(self.predecessor, tuple(self.successors))
 
     def adopt(self, first: Contact, answer: Neighbours | None) -> None:
-        """Take over the successor's list, or go to the next if it is gone."""
-        if answer is None:
-            self.forget(first)
-            return
-        if self.successors[:1] != [first]:
-            return  # it has been overtaken, by somebody closer
+        """Take over the successor's list; if there is no answer, the next one has its place."""
+        if answer is None or self.successors[:1] != [first]:
+            return  # it is gone, or has been overtaken by somebody closer
         newcomer = answer.predecessor
         self.follow(first, *answer.successors[: self.length])
         if newcomer and self.distance(newcomer) < self.distance(first):
@@ -224,12 +221,7 @@ class Chord(Protocol):
 
     def check_predecessor(self) -> None:
         if self.predecessor:
-            then = partial(self.miss, self.predecessor)
-            self.ask(self.predecessor, AskNeighbours(), then, self.patience)
-
-    def miss(self, asked: Contact, answer: Neighbours | None) -> None:
-        if answer is None:
-            self.forget(asked)
+            self.inquire(self.predecessor, AskNeighbours(), lambda _: None)
 
     def mend_finger(self) -> None:
         """Look one finger up, from the farthest to the first that is the successor anyway."""
@@ -244,6 +236,23 @@ class Chord(Protocol):
     def set_finger(self, number: int, found: Sequence[Contact], _: int) -> None:
         if found and found[0].id != self.id:
             self.fingers[number] = found[0]
+
+    # Who is gone
+
+    def inquire(
+        self, contact: Contact, question: Message, then: Callable[[Any], None], tried: int = 1
+    ) -> None:
+        """Ask, and again if no answer comes, as a message may be lost; at last, then(None)."""
+
+        def judge(answer: Message | None) -> None:
+            if answer is None and tried < self.tries:
+                self.inquire(contact, question, then, tried + 1)
+                return
+            if answer is None:
+                self.forget(contact)
+            then(answer)
+
+        self.ask(contact, question, judge, self.patience)
 
     def forget(self, contact: Contact) -> None:
         """Strike out somebody who does not answer."""

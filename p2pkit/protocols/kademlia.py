@@ -28,6 +28,8 @@ from p2pkit.protocols.lookup import Lookup, Nodes, Search
 
 Data = str | int | float | bool
 
+MAX_PAIRS = 10_000  # that a node keeps for others: so nobody can fill its memory
+
 
 class FindValue(Message):
     """What do you keep under this key? Or else, which nodes do you know that are closest to it?"""
@@ -137,7 +139,8 @@ class Kademlia(Lookup):
         """Keep a pair, unless there is one under this key that was published later."""
         self.hear(pair.caller, sender)
         expires = self.now + min(pair.left, self.expire)
-        if pair.key not in self.pairs or self.pairs[pair.key].expires <= expires:
+        known = self.pairs.get(pair.key)
+        if known.expires <= expires if known else len(self.pairs) < MAX_PAIRS:
             self.pairs[pair.key] = Pair(pair.value, expires, self.now)
 
     def replicate_pairs(self) -> None:

@@ -29,6 +29,7 @@ from p2pkit.protocol import Protocol, on
 
 STATES = "alive", "suspect", "dead"
 MAX_INCARNATION = 2**53  # what any JSON reader counts to; a number above is somebody's joke
+MAX_MEMBERS = 10_000  # of whom a node takes note: so nobody can fill its memory with inventions
 
 
 class News(Message):
@@ -222,6 +223,8 @@ class Swim(Protocol):
         id = news.contact.id
         old = self.latest.get(id)
         if news.incarnation > MAX_INCARNATION or (old and rank(news) <= rank(old)):
+            return False
+        if old is None and len(self.latest) >= MAX_MEMBERS:
             return False
         if id == self.id:
             self.announce(news.incarnation + 1)
