@@ -16,11 +16,11 @@ lines and prints answers. What a person does wrong is answered with a sentence.
 import inspect
 import shlex
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from typing import Any
 
-from p2pkit import arguments, terminal
+from p2pkit import arguments, tables, terminal
 from p2pkit.errors import P2PKitError
 from p2pkit.local import LocalNetwork
 from p2pkit.terminal import printable, short, table
@@ -99,14 +99,17 @@ class Console:
 
     # Looking
 
-    def do_list(self) -> str:
-        """: all nodes, with their peers and attributes"""
-        rows = [
-            [node.id, state, len(node.peers) if state != "down" else 0, _attributes(node)]
-            for node in self.net
-            if (state := self._state(node.id))
-        ]
-        return table(["node", "state", "peers", "attributes"], rows)
+    def do_list(self, *attributes: str) -> str:
+        """ATTRIBUTES…: all nodes, with these attributes, or with the beginning of all"""
+        nodes = list(self.net)
+        self._need(attributes, nodes)
+        rows = []
+        for node in nodes:
+            own, state = _own(node), self._state(node.id)
+            cells = [short(repr(own[name]), WIDE) if name in own else "" for name in attributes]
+            about = [node.id, state, 0 if state == "down" else len(node.peers)]
+            rows.append([*about, *(cells if attributes else [_attributes(node)])])
+        return table(["node", "state", "peers", *(attributes or ["attributes"])], rows)
 
     def do_show(self, node: str) -> str:
         """NODE: everything about one node"""
@@ -191,6 +194,12 @@ class Console:
         """: end the network"""
         self.is_over = True
         return ""
+
+    def _need(self, attributes: Iterable[str], nodes: Iterable[Any]) -> None:
+        known = tables.attributes(nodes)
+        for name in attributes:
+            if name not in known:
+                raise P2PKitError(f"no node has an attribute {name}: there are {', '.join(known)}")
 
     def _spoken(self, node: str) -> Any:
         return self.net.roles.get(self.net.name(node), self.net.protocol)

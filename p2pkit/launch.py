@@ -23,7 +23,7 @@ from p2pkit.address import is_any, join, split
 from p2pkit.console import Console
 from p2pkit.errors import P2PKitError
 from p2pkit.local import LocalNetwork
-from p2pkit.news import News
+from p2pkit.news import News, logged
 from p2pkit.protocol import Protocol
 from p2pkit.stats import latencies
 from p2pkit.terminal import table
@@ -43,7 +43,7 @@ def run_network(
     live: bool = False,
     **options: Any,
 ) -> None:
-    """Run a protocol on the nodes of a graph, then sum up, and save the trace.
+    """Run a protocol on the nodes of a graph, show what they log, then sum up, and save the trace.
 
     seconds: how long, or None for as long as the console, or Ctrl-C, lets it. live: whether it can be
     watched in a browser. options: of LocalNetwork.
@@ -62,7 +62,8 @@ def run_network(
                 if live:
                     stack.enter_context(show_live(net))
                 terminal.screen().print(_welcome(net, seconds, with_console=with_console))
-                _stay(net, seconds, with_console=with_console)
+                news = News(net.trace, logged)
+                _stay(net, seconds, with_console=with_console, news=news)
             finally:
                 up = sum(map(net.is_up, net.names))
                 links = net.overlay().number_of_edges()
@@ -157,7 +158,7 @@ def show_live(net: LocalNetwork) -> Iterator[Any]:
 
 
 def _stay(
-    net: LocalNetwork, seconds: float | None, *, with_console: bool, news: News | None = None
+    net: LocalNetwork, seconds: float | None, *, with_console: bool, news: News
 ) -> None:
     """Let a network run until its time is over, its console ends, or Ctrl-C."""
     if with_console:
@@ -173,7 +174,7 @@ def _stay(
 
 
 @contextmanager
-def _watching(net: LocalNetwork, news: News | None) -> Iterator[None]:
+def _watching(net: LocalNetwork, news: News) -> Iterator[None]:
     """Tell what happens while the main thread waits for a line."""
     over = threading.Event()
 
@@ -195,8 +196,8 @@ def _watching(net: LocalNetwork, news: News | None) -> Iterator[None]:
         thread.join()
 
 
-def _tell(news: News | None) -> None:
-    if news is not None and (lines := news.lines()):
+def _tell(news: News) -> None:
+    if lines := news.lines():
         terminal.screen().print("\n".join(lines))
         _prompt_again()
 

@@ -1,4 +1,4 @@
-"""News: what happens at a node, in lines for the person who watches it.
+"""News: what happens at a node, or what many nodes log, in lines for the person who watches.
 
 >>> trace = Trace()
 >>> news = News(trace)
@@ -7,6 +7,7 @@
 (['    1.50 s  bob is connected'], [])
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from p2pkit.terminal import printable, short
@@ -17,22 +18,34 @@ MOST_NEWS = 20
 
 
 class News:
-    """What has happened at a node since one last asked, in lines for a person."""
+    """What has happened since one last asked, in lines for a person."""
 
-    def __init__(self, trace: Trace) -> None:
+    def __init__(self, trace: Trace, tell: "Callable[[Event], str] | None" = None) -> None:
+        """tell: what to say of an event, if anything; by default, all that concerns one node."""
         self._trace = trace
+        self._tell = tell or at_a_node
         self._seen = 0
 
     def lines(self) -> list[str]:
         """Return what is new."""
         events = list(self._trace.since(self._seen))
         self._seen += len(events)
-        told = [line for event in events if (line := _told(event))]
+        told = [line for event in events if (line := self._line(event))]
         left = len(told) - MOST_NEWS
         return told[:MOST_NEWS] + ([f"{'':11}… and {left:,} more"] if left > 0 else [])
 
 
-def _told(event: Event) -> str:
+    def _line(self, event: Event) -> str:
+        what = self._tell(event)
+        return f"{event.time:8.2f} s  {short(printable(what), 110)}" if what else ""
+
+
+def logged(event: Event) -> str:
+    """Say which node has logged what, and nothing of other events."""
+    return f"{event.node}: {event.value}" if event.kind == "log" else ""
+
+
+def at_a_node(event: Event) -> str:
     """Return an event as a person would tell it, or nothing if it is not worth it."""
     what = ""
     if event.kind == "connect":
@@ -47,7 +60,7 @@ def _told(event: Event) -> str:
         what = f"dropped, {event.peer or 'a stranger'}: {event.reason}"
     elif event.kind == "log":
         what = f"log: {event.value}"
-    return f"{event.time:8.2f} s  {short(printable(what), 110)}" if what else ""
+    return what
 
 
 def _flatten(value: Any) -> str:

@@ -29,6 +29,14 @@ from p2pkit.topology import TOPOLOGIES, build, named
 
 FLOOD = "p2pkit.protocols.flood:Flood"
 
+DIARY = """
+from p2pkit import Protocol
+
+class Diary(Protocol):
+    def on_start(self):
+        self.log("I begin")
+"""
+
 LESSON = """
 from p2pkit import Message, Protocol, on
 
@@ -526,6 +534,20 @@ def test_news_are_told_in_few_lines():
     assert len(news.lines()) == 21
 
 
+def test_what_nodes_log_is_shown_whether_there_is_a_console_or_not(start, tmp_path):
+    (tmp_path / "lesson.py").write_text(LESSON)
+    network = start("launch", "lesson:Gossip", "--nodes", "3", "--console")
+    network.type("call n1 log 'what I have found'")
+    network.expect("n1: what I have found")
+    assert network.end()[0] == 0
+    (tmp_path / "diary.py").write_text(DIARY)
+    code, said, _ = start("launch", "diary:Diary", "--nodes", "3", "--seconds", "1").end()
+    assert code == 0
+    assert sorted(line.partition(" s  ")[2] for line in said.splitlines() if "begin" in line) == [
+        f"n{number}: I begin" for number in range(3)
+    ]
+
+
 def test_a_node_without_a_console_ends_with_its_handlers_mistake(start, tmp_path):
     (tmp_path / "lesson.py").write_text(LESSON)
     ann = start("node", "lesson:Gossip", "--name", "ann")
@@ -595,6 +617,8 @@ def test_words_become_fields(console):
         ("conect", "did you mean connect?"),
         ("xyzzy", "help lists them"),
         ("wait long", "wait takes seconds"),
+        ("list points", "node  state  peers  points\nn0    up     1      []\n"),
+        ("list points peers", "no node has an attribute peers: there are points"),
         ("resume n0 n1", "write it so: resume NODE"),
         ("restart n0", "n0 is running"),
         ("partition n0,n1 n1", "one group of a partition, not in two"),

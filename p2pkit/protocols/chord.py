@@ -9,7 +9,7 @@ each node asks its successor again and again who comes before it, and so newcome
     $ python -m p2pkit launch p2pkit.protocols.chord:Chord --nodes 30 --console
     > wait 5                       # seconds, in which the circle closes
     > call n3 find color
-    > show n3                      # found tells which node has the key, hops how many were asked
+        5.01 s  n3: color is at n6, 1 asked on the way
 
 A node joins through the peers that it is given; all questions go to contacts.
 
@@ -126,11 +126,12 @@ class Chord(Protocol):
         """Look for the node that has a key. It is in `found` in a moment."""
         self.found.pop(key, None)
         self.search(point(key), partial(self.note, key))
-        return f"{self.id} looks for {key}: its found will tell"
+        return f"{self.id} looks for {key}"
 
     def note(self, key: str, found: Sequence[Contact], hops: int) -> None:
         self.found[key], self.hops[key] = found[0].id if found else None, hops
-        self.log(f"{key} is at {self.found[key]}: {hops} nodes were asked")
+        where = f"at {found[0].id}" if found else "nowhere to be found"
+        self.log(f"{key} is {where}, {hops} asked on the way")
 
     def owns(self, key: str) -> bool:
         """Tell whether a key belongs here: it lies after the predecessor, and not after us."""

@@ -6,12 +6,12 @@ stores it anew from time to time, and so do those who keep it, as others around 
 
     $ python -m p2pkit launch p2pkit.protocols.kademlia:Kademlia --nodes 30 --console
     > call n3 put color blue
-    > list                         # 8 nodes have it in pairs
-    > call n7 get color
-    > show n7                      # found is {'color': 'blue'}
+    > list pairs                   # 8 nodes keep it
+    > call n0 get color
+        12.34 s  n0: color is blue, 1 hop away
     > crash n3                     # neither who has put it nor who keeps it need stay …
     > call n9 get color
-    > list                         # … and within a minute, 8 that are up keep it again
+    > list pairs                   # … and within a minute, 8 that are up keep it again
 
 Petar Maymounkov and David Mazières, "Kademlia: a peer-to-peer information system based on the XOR
 metric" (IPTPS 2002), sections 2.3 and 2.5. Left out are copies along the way to a value, and handing
@@ -85,7 +85,7 @@ class Kademlia(Lookup):
         """Store a value at the k nodes closest to its key, and again from time to time."""
         self.own[key] = value
         self.publish(key, value, self.now + self.expire)
-        return f"{self.id} stores {key}: the pairs of some nodes will have it"
+        return f"{self.id} stores {key}"
 
     def get(self, key: str) -> str:
         """Look for the value of a key. It is in `found` in a moment."""
@@ -95,7 +95,7 @@ class Kademlia(Lookup):
         else:
             question = FindValue(key, self.contact)
             self.search(point(key), question, partial(self.note_missing, key))
-        return f"{self.id} looks for {key}: its found will tell"
+        return f"{self.id} looks for {key}"
 
     def keeps(self, key: str) -> bool:
         return key in self.pairs and self.pairs[key].expires > self.now

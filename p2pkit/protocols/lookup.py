@@ -88,7 +88,7 @@ class Lookup(KBuckets):
         """Look for the address of a node. It is in `found` in a moment."""
         self.found.pop(name, None)
         self.search_nodes(point(name), partial(self.note_node, name))
-        return f"{self.id} looks for {name}: its found will tell"
+        return f"{self.id} looks for {name}"
 
     def note_node(self, name: str, search: Search) -> None:
         there = search.known.get(name)
@@ -97,7 +97,8 @@ class Lookup(KBuckets):
     def note(self, name: str, what: Any, hops: int) -> None:
         """Write down what was found."""
         self.found[name], self.hops[name] = what, hops
-        self.log(f"{name} is {what}, {hops} hops away" if hops else f"{name} is {what}")
+        away = f", {hops} hop{'s' if hops > 1 else ''} away" if hops else ""
+        self.log(f"{name} is {'nowhere' if what is None else what}{away}")
 
     # Searching
 
