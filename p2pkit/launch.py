@@ -157,9 +157,7 @@ def show_live(net: LocalNetwork) -> Iterator[Any]:
 # Staying
 
 
-def _stay(
-    net: LocalNetwork, seconds: float | None, *, with_console: bool, news: News
-) -> None:
+def _stay(net: LocalNetwork, seconds: float | None, *, with_console: bool, news: News) -> None:
     """Let a network run until its time is over, its console ends, or Ctrl-C."""
     if with_console:
         console = Console(net)

@@ -34,7 +34,6 @@ class News:
         left = len(told) - MOST_NEWS
         return told[:MOST_NEWS] + ([f"{'':11}… and {left:,} more"] if left > 0 else [])
 
-
     def _line(self, event: Event) -> str:
         what = self._tell(event)
         return f"{event.time:8.2f} s  {short(printable(what), 110)}" if what else ""
