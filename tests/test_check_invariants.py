@@ -304,6 +304,13 @@ def test_a_mistake_in_the_condition_says_where_it_is():
         net.run(1)
 
 
+def test_who_means_each_node_and_gets_the_network_is_told():
+    with bank() as net:
+        with pytest.raises(AttributeError, match="has no attribute 'coins'") as error:
+            check.always(net, lambda node: node.coins >= 0)
+        assert any("each=lambda node: …" in note for note in error.value.__notes__)
+
+
 @pytest.mark.parametrize("given", [{}, {"condition": solvent, "each": solvent}])
 def test_it_takes_one_condition(given):
     with bank() as net, pytest.raises(TypeError, match=r"check.always takes one condition"):

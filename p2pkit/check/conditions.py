@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 from p2pkit.check.words import listed, shown
 from p2pkit.errors import shortened
+from p2pkit.protocol import Protocol
 
 Names = dict[str, Any]
 
@@ -47,7 +48,12 @@ class Condition:
 
     def holds(self, what: Any) -> bool:
         """Tell whether it is true of a network, or of a node."""
-        return bool(self.function(what))
+        try:
+            return bool(self.function(what))
+        except AttributeError as error:
+            if error.obj is what and not isinstance(what, Protocol):
+                error.add_note("it was given the whole network: for each node, each=lambda node: …")
+            raise
 
     @cached_property
     def text(self) -> str:
