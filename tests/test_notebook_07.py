@@ -1,5 +1,7 @@
 """Notebook 7: its buckets are the kit's own, and the exercise's check finds what is wrong."""
 
+import signal
+
 import pytest
 from test_notebooks import SOURCES, definitions
 
@@ -10,8 +12,9 @@ from p2pkit import Message, Protocol, SimNetwork, on
 from p2pkit.link import Link
 from p2pkit.message import Contact
 from p2pkit.protocols import kbuckets
-from p2pkit.protocols.kademlia import Kademlia, Store
+from p2pkit.protocols.kademlia import Kademlia, Store, Value
 from p2pkit.protocols.kbuckets import closest, point
+from p2pkit.protocols.lookup import Nodes
 
 SOURCE = next(source for source in SOURCES if source.stem.startswith("07_"))
 
@@ -157,6 +160,76 @@ class Mute(Right):
         pass
 
 
+class Shared(Right):
+    """Keeps all pairs in one place, which belongs to the class."""
+
+    shelf = {}
+
+    def put(self, key, value):
+        self.shelf[key] = value
+
+    def get(self, key):
+        self.found[key] = self.shelf.get(key)
+
+
+BLACKBOARD = {}
+
+
+class Telepathic(Right):
+    """Knows what nobody has told it."""
+
+    def put(self, key, value):
+        BLACKBOARD[key] = value
+
+    def get(self, key):
+        self.found[key] = BLACKBOARD.get(key)
+
+
+class Thorough(Right):
+    """Asks one after the other, and goes on when it has the value."""
+
+    alpha = 1
+
+    def get(self, key):
+        self.values = {}
+        super().get(key)
+
+    def answered(self, search, asked, answer):
+        if isinstance(answer, Value):
+            self.values[search.question.key] = answer.value
+            answer = Nodes(())
+        super().answered(search, asked, answer)
+
+    def note_missing(self, key, search):
+        self.note(key, self.values.get(key), 0)
+
+
+class Unprepared(Right):
+    """Reads answers that never came."""
+
+    def answered(self, search, asked, answer):
+        if not hasattr(answer, "value"):
+            search.learn(answer.contacts, search.depths[asked.id] + 1)
+        super().answered(search, asked, answer)
+
+
+class Copied(Right):
+    """Keeps what cannot be copied."""
+
+    def on_start(self):
+        super().on_start()
+        self.numbers = (number for number in range(3))
+
+
+class Waiting(Right):
+    """Waits in a loop for what can only come after it."""
+
+    def get(self, key):
+        super().get(key)
+        while key not in self.found:
+            pass
+
+
 class Mistaken(Right):
     """Sends what is no message."""
 
@@ -185,12 +258,18 @@ def test_the_check_lets_a_right_solution_pass(check):
     ("protocol", "step", "words"),
     [
         (Mistaken, "two nodes", "it raised MessageError"),
+        (Mistaken, "two nodes", ", in put: self.send(self.contact, (key, value))"),
+        (Shared, "two nodes", "all nodes share the same shelf"),
         (Content, "a hundred nodes", "keys are not found"),
         (Sleepy, "hops", "log2 n questions to strangers take"),
+        (Thorough, "hops", "log2 n questions to strangers take"),
+        (Telepathic, "few messages", "a put sends nothing"),
         (Curious, "few messages", "messages in the mean"),
         (Mute, "what is nowhere", "where it should be {'nothing': None}"),
         (OneCopy, "after churn", "pairs were lost with the nodes that kept them"),
         (Discouraged, "after churn", "and 0 pairs were lost"),
+        (Unprepared, "after churn", "in answered: search.learn(answer.contacts"),
+        (Copied, "real sockets", "keep plain data in the attributes"),
     ],
     ids=lambda it: getattr(it, "__name__", None),
 )
@@ -199,6 +278,16 @@ def test_the_check_says_what_is_wrong(check, protocol, step, words):
     assert f"next  {step}\n" in said
     assert words in said
     assert "Traceback" not in said
+
+
+def test_a_loop_without_end_is_interrupted(notebook, check, monkeypatch):
+    monkeypatch.setitem(notebook, "TOO_SLOW", 1.0)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # as in a kernel
+    try:
+        said = check(Waiting)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert "it did not end within 1 s, in get: while key not in self.found:" in said
 
 
 def test_the_walker_of_the_notebook_is_not_enough(notebook, check):
