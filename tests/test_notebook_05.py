@@ -1,12 +1,14 @@
 """Notebook 5: its averaging is the kit's own, and the exercise's check finds what is wrong."""
 
+import signal
+
 import pytest
 from test_notebooks import SOURCES, definitions
 
 pytest.importorskip("jupytext", reason="the notebooks need p2pkit[notebooks]")
 pytest.importorskip("matplotlib", reason="the notebooks need p2pkit[notebooks]")
 
-from p2pkit import Contact, Link, SimNetwork
+from p2pkit import Contact, Link, Message, SimNetwork, on
 from p2pkit.protocols import averaging
 from p2pkit.protocols.sampling import Cyclon, Entry, Trade
 from p2pkit.topology import build
@@ -47,6 +49,63 @@ def test_what_is_built_is_what_the_kit_ships(notebook, name):
 
 class Right(Cyclon):
     """A solution, written as the exercise wants it."""
+
+
+class Stamped(Message):
+    """A contact, and when it was heard of, in seconds; names of fields are a student's own."""
+
+    contact: Contact
+    said_so_at_this_time: float
+
+
+class Offered(Message):
+    all_that_i_offer: tuple[Stamped, ...]
+
+
+class Given(Message):
+    all_that_i_give: tuple[Stamped, ...]
+
+
+class WithStamps(Right):
+    """A solution without ages: whoever was heard of the longest ago is the oldest."""
+
+    def on_connect(self, peer):
+        self.keep([Stamped(Contact(peer, self.peers[peer]), self.now)], ())
+
+    def shuffle(self):
+        if self.view:
+            oldest = min(self.view.values(), key=lambda known: known.said_so_at_this_time)
+            del self.view[oldest.contact.id]
+            given = self.some(self.traded - 1)
+            offer = Offered((Stamped(self.contact, self.now), *given))
+            self.ask(oldest.contact, offer, lambda answer: self.take(given, answer))
+
+    @on(Offered)
+    def offered(self, offer, sender):
+        given = self.some(self.traded)
+        self.keep(offer.all_that_i_offer, given)
+        return Given(tuple(given))
+
+    def take(self, given, answer):
+        if answer is not None:
+            self.keep(answer.all_that_i_give, given)
+
+
+class Patient(WithStamps):
+    """A solution that takes nobody out of view before the answer is there, or late."""
+
+    def shuffle(self):
+        before = self.view.copy()
+        super().shuffle()
+        gone = {id: before[id] for id in before.keys() - self.view.keys()}
+        self.view = before
+        self.waiting = gone
+
+    def take(self, given, answer):
+        for id, known in self.waiting.items():
+            if self.view.get(id) is known:
+                del self.view[id]
+        super().take(given, answer)
 
 
 class Deaf(Right):
@@ -98,6 +157,73 @@ class Listing(Right):
 
     def on_connect(self, peer):
         self.view.append(peer)
+
+
+class Keyed(Right):
+    """Has contacts for keys."""
+
+    def on_connect(self, peer):
+        contact = Contact(peer, self.peers[peer])
+        self.view[contact] = Entry(contact, 0)
+
+
+class Endless(Right):
+    """Draws until it has enough, also where there are not as many."""
+
+    def some(self, k):
+        drawn = {}
+        while len(drawn) < k:
+            for id in self.random.sample([*self.view], min(1, len(self.view))):
+                drawn[id] = self.view[id]
+        return [*drawn.values()]
+
+
+class Restless(Right):
+    """Makes the next offer as soon as there is an answer."""
+
+    def trade_back(self, given, answer):
+        super().trade_back(given, answer)
+        self.shuffle()
+
+
+class Silent(Right):
+    """Takes what is offered, and does not answer."""
+
+    @on(Trade)
+    def trade(self, offer, sender):
+        self.keep(offer.entries, self.some(self.traded))
+
+
+class Careless(Right):
+    """Forgets that there may be no answer."""
+
+    def trade_back(self, given, answer):
+        self.keep(answer.entries, given)
+
+
+class Clinging(Right):
+    """Leaves whom it trades with in view."""
+
+    def shuffle(self):
+        self.view = {id: Entry(old.contact, old.age + 1) for id, old in self.view.items()}
+        if self.view:
+            oldest = max(self.view.values(), key=lambda entry: entry.age)
+            given = self.some(self.traded - 1)
+            trade = Trade((Entry(self.contact, 0), *given))
+            self.ask(oldest.contact, trade, lambda answer: self.trade_back(given, answer))
+
+
+class Newest(Right):
+    """Trades with the newest in view."""
+
+    def shuffle(self):
+        if self.view:
+            newest = min(self.view.values(), key=lambda entry: entry.age)
+            self.view = {id: Entry(old.contact, old.age + 1) for id, old in self.view.items()}
+            del self.view[newest.contact.id]
+            given = self.some(self.traded - 1)
+            trade = Trade((Entry(self.contact, 0), *given))
+            self.ask(newest.contact, trade, lambda answer: self.trade_back(given, answer))
 
 
 class Chatty(Right):
@@ -195,6 +321,12 @@ def test_the_check_lets_a_right_solution_pass(check):
     assert "have 39." in said
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("protocol", [WithStamps, Patient])
+def test_the_check_lets_other_right_solutions_pass(check, protocol):
+    assert "all 8 steps done" in check(protocol)
+
+
 @pytest.mark.parametrize(
     ("protocol", "step", "words"),
     [
@@ -204,11 +336,17 @@ def test_the_check_lets_a_right_solution_pass(check):
         (Hoarder, "a ring", "in view, and size is 8"),
         (Inventor, "three nodes", "there is no such node"),
         (Listing, "three nodes", "has no dict in self.view"),
-        (Mistaken, "three nodes", "it raised MessageError"),
+        (Keyed, "three nodes", "has a key in self.view that is no id: Contact("),
+        (Mistaken, "three nodes", "in shuffle: self.send(peer, self.view)"),
+        (Restless, "three nodes", "messages a node: far too many"),
         (Chatty, "few messages", "4.0 messages a node and cycle"),
-        (Generous, "few messages", "bytes a message"),
+        (Silent, "few messages", "1.0 messages a node and cycle: is every offer answered?"),
+        (Generous, "few messages", "8 contacts in a message, and traded is 4"),
         (Keeping, "well mixed", "the clustering is 0.3"),
         (Shy, "well mixed", "somebody is in nobody's view"),
+        (Newest, "a newcomer", "a newcomer is in"),
+        pytest.param(Clinging, "half vanish", "have a dead one", marks=pytest.mark.slow),
+        pytest.param(Careless, "half vanish", "has no attribute", marks=pytest.mark.slow),
         pytest.param(Ageless, "half vanish", "24 cycles later", marks=pytest.mark.slow),
         pytest.param(Loyal, "half vanish", "have a dead one in view", marks=pytest.mark.slow),
         pytest.param(
@@ -221,6 +359,17 @@ def test_the_check_says_what_is_wrong(check, protocol, step, words):
     assert f"next  {step}\n" in said
     assert words in said
     assert "Traceback" not in said
+
+
+def test_the_check_interrupts_what_never_ends(notebook, check, monkeypatch):
+    monkeypatch.setitem(notebook, "TOO_SLOW", 1.0)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # as in a kernel
+    try:
+        said = check(Endless)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert "next  three nodes\n" in said
+    assert "it did not end within 1 s, in some: " in said
 
 
 @pytest.mark.slow
