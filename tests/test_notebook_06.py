@@ -9,6 +9,7 @@ from test_notebooks import SOURCES, definitions
 pytest.importorskip("jupytext", reason="the notebooks need p2pkit[notebooks]")
 pytest.importorskip("matplotlib", reason="the notebooks need p2pkit[notebooks]")
 
+from p2pkit import on
 from p2pkit.protocols import swim
 
 SOURCE = next(source for source in SOURCES if source.stem.startswith("06_"))
@@ -16,6 +17,7 @@ SOURCE = next(source for source in SOURCES if source.stem.startswith("06_"))
 
 NOTEBOOK = definitions(SOURCE)
 News, Prober = NOTEBOOK["News"], NOTEBOOK["Prober"]
+Ack, Ping = NOTEBOOK["Ack"], NOTEBOOK["Ping"]
 
 
 # What the notebook builds
@@ -146,6 +148,77 @@ class Discreet(Right):
         return tuple(item for item in super().gossip(to) if (item.id, item.state) != (to, "dead"))
 
 
+class Whispering(Right):
+    """Tells of deaths only, so that the suspects never hear that they are."""
+
+    def gossip(self, to):
+        return tuple(item for item in super().gossip(to) if item.state != "suspect")
+
+
+class Selfish(Right):
+    """Tells what it has found out itself, and passes nothing on."""
+
+    def hear(self, news):
+        before = dict(self.fresh)
+        super().hear(news)
+        if len(news) > 1:
+            self.fresh = before
+
+
+class Relentless(Right):
+    """Buries when the time is over, whatever it has heard by then."""
+
+    def bury(self, news):
+        self.hear([replace(self.about(news.id), state="dead")])
+
+
+class Meddling(Right):
+    """Denies for others: raises the incarnation of whoever answers."""
+
+    @on(Ack)
+    def acknowledge(self, ack, sender=None):
+        super().acknowledge(ack, sender)
+        if ack is not None and self.members[ack.id] != "alive":
+            self.hear([News(ack.id, "alive", self.about(ack.id).incarnation + 1)])
+
+
+class Shouting(Right):
+    """Sends each piece of news to all at once."""
+
+    def believe(self, news):
+        super().believe(news)
+        self.broadcast(Ping((news,)))
+
+
+class Broken(Right):
+    """Raises."""
+
+    def give_up(self, id):
+        self.suspects.add(id)
+
+
+class Listing(Right):
+    """Returns a list."""
+
+    def gossip(self, to):
+        return [*super().gossip(to)]
+
+
+class Looping(Right):
+    """Waits in a loop."""
+
+    def give_up(self, id):
+        while self.members[id] == "alive":
+            pass
+
+
+class Storming(Right):
+    """Answers each message with more of them."""
+
+    def hear(self, news):
+        self.broadcast(Ping(()))
+
+
 class Talkative(Right):
     """Tells everything it knows, for ever, to everybody."""
 
@@ -208,10 +281,16 @@ def slow(*values):
         (Mistaken, "nothing happens", "it raised MessageError"),
         (Busy, "nothing happens", "4.0 messages a node and period, and two are enough"),
         (Loner, "one crashes", "is not dead for"),
-        (Endless, "one crashes", "n7 has crashed, and 50 periods later is not dead for 49 of 49"),
+        (Endless, "one crashes", "50 periods later it is not dead for 49 of 49"),
         (Hasty, "nobody crashes", "is dead for"),
         (Impatient, "nobody crashes", "suspect first"),
         (Mute, "nobody crashes", "denies it, with a higher incarnation"),
+        (Relentless, "nobody crashes", "only if nothing has overridden the suspicion"),
+        (Whispering, "nobody crashes", "hears that it is suspected denies it"),
+        (Meddling, "nobody crashes", "in incarnation 1, which n"),
+        (Shouting, "nobody crashes", "do you send messages for the news alone?"),
+        (Broken, "one crashes", "in give_up: self.suspects.add(id)"),
+        (Listing, "nothing happens", "write tuple(…) around it"),
         (Talkative, "nobody crashes", "tell only what is new"),
         slow(Final, "one is frozen, and wakes", "40 periods later, "),
         slow(Discreet, "one is frozen, and wakes", "nobody asks the dead"),
@@ -224,6 +303,21 @@ def test_the_check_says_what_is_wrong(check, protocol, step, words):
     assert "Traceback" not in said
 
 
+@pytest.mark.parametrize(
+    ("protocol", "words"),
+    [(Looping, "in give_up: "), (Storming, "does each message make others be sent?")],
+)
+def test_what_never_ends_is_interrupted(check, protocol, words, monkeypatch):
+    monkeypatch.setitem(NOTEBOOK, "TOO_SLOW", 2.0)  # seconds
+    said = check(protocol)
+    assert "2 s were over" in said
+    assert words in said
+
+
+def test_whoever_passes_nothing_on_is_found(check):
+    assert "all 6 steps done" not in check(Selfish)
+
+
 def test_old_news_that_wins_over_newer_is_found(check):
     assert "all 6 steps done" not in check(Careless)
 
@@ -231,4 +325,4 @@ def test_old_news_that_wins_over_newer_is_found(check):
 def test_the_exercise_as_it_stands_gets_a_hint(check):
     said = check(NOTEBOOK["Swim"])
     assert "1 of 6 steps done" in said
-    assert "tell the others" in said
+    assert "Tell the others" in said
