@@ -243,6 +243,7 @@ def test_a_live_network_is_followed_a_little_behind(watched):
     watched.receive(events(*rows, now=60, texts=["Rumor"]))
     watched.wait("p.time > 59.7")
     watched.press("Pause")
+    watched.wait("Number(p.controls.slider.max) >= 60")  # it is painted anew now and then only
     watched.page.get_by_label("Time").fill("10")
     watched.wait("p.time === 10")
     watched.receive(events(now=61))
@@ -536,6 +537,28 @@ def test_those_who_have_the_followed_message_are_orange(watched):
     assert colors(watched) == 6 * [GREY]
     watched.pause(4)
     assert colors(watched) == [GREY, GREY, ORANGE, ORANGE, GREY, GREY]
+
+
+def test_where_colours_mean_something_else_no_message_is_followed_unless_it_was_told(watched):
+    rows = [*flight(0.5, 0.6, 5, 4, 1, text=0), [1, "w", 0, {"color": 3}]]
+    watched.mount(stage(), events(*rows, texts=["Offer(1.0)", "Rumor('a')"]))
+    watched.pause(0.6)
+    follow = watched.page.get_by_label("Message to follow")
+    assert follow.inner_text().splitlines() == ["choose a message", "Offer(1.0)"]
+    assert colors(watched) == 6 * [GREY]  # nobody has a look yet, and nobody "has it"
+    assert not watched.page.locator(".p2p-curve").is_visible()
+    assert "has it" not in watched.page.locator(".p2p-legend").inner_text()
+    follow.select_option("0")
+    watched.painted()
+    assert watched.page.locator(".p2p-curve").is_visible()
+    follow.select_option("-1")
+    watched.painted()
+    assert not watched.page.locator(".p2p-curve").is_visible()
+    rows = [*rows, [2, "r", 0, -1, 0, 0, 1]]
+    watched.mount(stage(), events(*rows, texts=["Offer(1.0)", "Rumor('a')"]))
+    watched.painted()
+    assert watched.ask("p.timeline.followed") == 1
+    assert watched.page.locator(".p2p-curve").is_visible()
 
 
 @pytest.mark.parametrize(("mode", "followed"), [("live", 1), ("replay", 0), ("simulated", 0)])

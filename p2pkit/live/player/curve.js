@@ -19,7 +19,8 @@ export class Curve {
   }
 
   paint(head) {
-    if (!this.width) return;
+    this.canvas.hidden = head.timeline.isColored && head.timeline.followed < 0;
+    if (!this.width || this.canvas.hidden) return;
     const ctx = this.canvas.getContext("2d");
     const { having, started } = head.timeline;
     const times = [...having.values()].map(([, time]) => time).sort((a, b) => a - b);

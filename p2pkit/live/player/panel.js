@@ -17,10 +17,12 @@ export class Follow {
 
   update(timeline) {
     const texts = [...timeline.reached.keys()];
-    const key = [timeline.stage.title, timeline.followed, ...texts].join(" ");
+    const key = [timeline.stage.title, timeline.followed, timeline.isColored, ...texts].join(" ");
     if (key === this.key) return;
     this.key = key;
-    this.offer(texts.length ? texts.map((text) => [String(text), timeline.text(text)]) : [["-1", "no message yet"]]);
+    const nothing = texts.length ? "choose a message" : "no message yet";
+    const entries = texts.map((text) => [String(text), timeline.text(text)]);
+    this.offer(texts.length && !timeline.isColored ? entries : [["-1", nothing], ...entries]);
     this.select.value = String(timeline.followed);
   }
 
@@ -70,7 +72,7 @@ export class Legend {
   update(head) {
     const { timeline } = head;
     const { words, least, greatest } = timeline.colors;
-    const seen = contentsOf(head.state);
+    const seen = contentsOf(head);
     const key = JSON.stringify([timeline.kinds, seen, [...words], least, greatest]);
     if (key === this.key) return;
     this.key = key;
@@ -109,10 +111,10 @@ export class Legend {
 }
 
 // What there is to explain.
-function contentsOf({ nodes, cuts }) {
+function contentsOf({ state: { nodes, cuts }, timeline }) {
   const some = (test) => nodes.some(test);
   return {
-    plain: some((node) => node.look?.color === undefined),
+    plain: !timeline.isColored,
     paused: some((node) => node.status === "paused"),
     down: some((node) => node.status === "down"),
     cut: cuts.size > 0,

@@ -27,6 +27,7 @@ export class Timeline {
     this.followed = -1;
     this.isTold = false; // whether what is followed was told from outside
     this.isChosen = false; // whether the watcher chose it
+    this.isColored = false; // whether nodes have colours of their own
     this.notable = []; // numbers of the events for the log
     this.waiting = new Map(); // flights without an end, by sender, serial and receiver
     this.started = new Set();
@@ -37,7 +38,15 @@ export class Timeline {
 
   meet(node, number) {
     if (node.hasStarted) this.started.add(number);
-    this.colors.see(node.look?.color);
+    this.see(node.look);
+  }
+
+  // Where colours mean something else than who has a message, none is followed unless it was told.
+  see(look) {
+    if (look?.color === undefined) return;
+    this.colors.see(look.color);
+    this.isColored = true;
+    if (!this.isTold && !this.isChosen) this.followed = -1;
   }
 
   get size() {
@@ -74,7 +83,7 @@ export class Timeline {
     if (event.code === "r") this.finish(event, event.from, event.node);
     if (event.code === "d") this.drop(event);
     if (event.code === "+") this.started.add(event.node);
-    if (event.code === "w") this.colors.see(event.look?.color);
+    if (event.code === "w") this.see(event.look);
     if (event.code === "s") this.reach(event.text, event.from, number, event.time);
     if (event.code === "r") this.reach(event.text, event.node, number, event.time, event.from < 0);
     if (NOTABLE.includes(event.code) || (event.code === "r" && event.from < 0)) this.notable.push(number);
@@ -110,7 +119,7 @@ export class Timeline {
     const nodes = this.reached.get(text);
     if (!nodes.has(node)) nodes.set(node, [number, time]);
     const isRather = isTold && !this.isChosen && (!this.isTold || this.stage.mode === "live");
-    if (this.followed < 0 || isRather) {
+    if ((this.followed < 0 && !this.isColored) || isRather) {
       this.followed = text;
       this.isTold = isTold;
     }
