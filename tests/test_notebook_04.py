@@ -106,6 +106,72 @@ class Counting(Right):
     counter = True
 
 
+class CountingAll(Counting):
+    """Does not begin to count again: the residue is the same as with a coin."""
+
+    reset = False
+
+
+class Bored(Right):
+    """Loses interest in all rumors when one was told in vain."""
+
+    def lose_interest(self):
+        before = len(self.hot)
+        super().lose_interest()
+        if len(self.hot) < before:
+            self.hot.clear()
+
+
+class Once(Right):
+    """Is never interested again when it has lost interest."""
+
+    @on(Rumor)
+    def hear(self, rumor, sender):
+        verdict = super().hear(rumor, sender)
+        if len(self.heard) > 1 and verdict != Verdict(False) and not self.useful:
+            self.hot.pop(rumor, None)
+        return verdict
+
+
+class Tired(Right):
+    """Loses interest for no reason, too, if rarely."""
+
+    weariness = 0.1  # a turn
+
+    def turn(self):
+        super().turn()
+        for known in list(self.hot):
+            if self.random.random() < self.weariness:
+                del self.hot[known]
+
+
+class Impatient(Right):
+    """Knows only small k."""
+
+    def lose_interest(self):
+        k, self.k = self.k, min(self.k, 3)
+        super().lose_interest()
+        self.k = k
+
+
+class Symmetric(Right):
+    """Loses interest when told in vain, as well."""
+
+    @on(Rumor)
+    def hear(self, rumor, sender):
+        if rumor in self.hot and self.random.random() < 1 / self.k:
+            del self.hot[rumor]
+            self.useful.pop(rumor, None)
+        return super().hear(rumor, sender)
+
+
+class Louder(Right):
+    """Tells two peers in each turn."""
+
+    def sample(self, many):
+        return super().sample(2 * many)
+
+
 class InRounds(Right):
     """Judges by what was known when the round began."""
 
@@ -135,32 +201,80 @@ class Failing(Right):
         raise KeyError("hot")
 
 
+class Early(Right):
+    """Throws the coin as soon as there is an answer, and has its turns at once: right, too."""
+
+    def on_start(self):
+        super().on_start()
+        self.coins = []
+
+    def judge(self, rumor, verdict):
+        super().judge(rumor, verdict)
+        self.lose_interest()
+
+    def tell(self, peer):
+        for known in list(self.hot):
+            self.ask(peer, known, partial(self.judge, known))
+
+
+class Endless(Right):
+    """Never stops sending, in no time at all."""
+
+    def turn(self):
+        super().turn()
+        self.after(0.0, self.turn)
+
+
 def run_check(notebook, protocol, capsys):
-    """Run the notebook's check on a class, and return what it prints."""
-    notebook["HELLO"] = Rumor("hello")
-    notebook["check"](protocol)
+    """Run the notebook's check on a class that knows the kit's rumors, and return what it prints."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(notebook, "Rumor", Rumor)
+        notebook["check"](protocol)
     return capsys.readouterr().out
 
 
 @pytest.mark.slow
-def test_the_check_lets_a_right_protocol_pass(notebook, capsys):
-    said = run_check(notebook, Right, capsys)
-    assert "all 6 steps done" in said
+@pytest.mark.parametrize("protocol", [Right, Early])
+def test_the_check_lets_a_right_protocol_pass(notebook, protocol, capsys):
+    said = run_check(notebook, protocol, capsys)
+    assert "all 9 steps done" in said, said
     assert f"and has {notebook['lines'](rumor.Mongering)}" in said
 
 
 @pytest.mark.parametrize(
     ("protocol", "step", "words"),
     [
-        (Deaf, "two nodes", "has no rumor in it"),
+        (Deaf, "two nodes", "has no such thing in self.heard"),
         (Failing, "two nodes", "it raised KeyError: 'hot'"),
         (Hopeful, "two nodes", "it raised AttributeError"),
         (Tireless, "two nodes", "turns they still talk of it"),
         (Mistaken, "two nodes", "turns they still talk of it"),
         (Shy, "it gets around", "with k=2, 16% of 200 nodes hear it"),
         (Blind, "it gets around", "of 200 nodes hear it, and at least 87% should"),
-        pytest.param(InRounds, "the law, k=1", "by the formula 0.2032", marks=pytest.mark.slow),
-        pytest.param(Counting, "the law, k=2", "by the formula 0.0595", marks=pytest.mark.slow),
+        (Once, "the next rumor", "of 50 nodes hear it, and at least 70% should"),
+        (Counting, "a coin", "two nodes send a rumor 7 times, in each of 20 runs"),
+        (CountingAll, "a coin", "two nodes send a rumor 7 times, in each of 20 runs"),
+        pytest.param(
+            Endless, "two nodes", "it raised NetworkError: 1,000,000 events", marks=pytest.mark.slow
+        ),
+        pytest.param(InRounds, "the law, k=1", "by the formula, 0.2032", marks=pytest.mark.slow),
+        pytest.param(Bored, "the law, k=1", "by the formula, 0.2032", marks=pytest.mark.slow),
+        pytest.param(Tired, "the law, k=1", "by the formula, 0.2032", marks=pytest.mark.slow),
+        pytest.param(Symmetric, "the law, k=1", "by the formula, 0.2032", marks=pytest.mark.slow),
+        pytest.param(Louder, "the law, k=1", "by the formula, 0.2032", marks=pytest.mark.slow),
+        pytest.param(
+            Tired.using(weariness=0.03),
+            "the law, k=2",
+            "by the formula, 0.0595",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            Tired.using(weariness=0.01),
+            "the law, k=4",
+            "by the formula, 0.0070",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(Impatient, "the law, k=4", "by the formula, 0.0070", marks=pytest.mark.slow),
     ],
 )
 def test_the_check_says_what_is_wrong(notebook, protocol, step, words, capsys):
@@ -174,4 +288,4 @@ def test_the_check_says_what_is_wrong(notebook, protocol, step, words, capsys):
 def test_the_check_says_so_of_the_cell_as_it_is(notebook, capsys):
     said = run_check(notebook, notebook["Mongering"], capsys)
     assert "next  two nodes" in said
-    assert "0 of 6 steps done" in said
+    assert "0 of 9 steps done" in said
