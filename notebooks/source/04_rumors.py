@@ -764,7 +764,7 @@ def check(protocol):
         ("a coin", varies, [(3, 20)],
          "a coin has no memory: each contact in vain ends it with probability 1 / k."),
         ("the law, k=1", law, [(1, range(31, 35))],
-         "what did the other one know when it was told? And of many rumors, which one was in vain?"),
+         "one peer a turn? What did it know when it was told? And of many rumors, which was in vain?"),
         ("the law, k=2", law, [(2, range(41, 49))],
          "does anything but a contact in vain make a node lose interest?"),
         ("the law, k=4", law, [(4, range(51, 55), False)],
