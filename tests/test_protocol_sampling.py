@@ -7,6 +7,7 @@ import pytest
 from diary import run_until
 
 from p2pkit import Contact, Link, SimNetwork, on
+from p2pkit.network import NetworkWarning
 from p2pkit.protocols.averaging import Averaging
 from p2pkit.protocols.sampling import Cyclon, Entry, Returned, Trade
 from p2pkit.testing import alone
@@ -190,20 +191,28 @@ def test_a_newcomer_knows_one_and_is_known_soon(network):
         invariants_hold(net)
 
 
+class Sampled(Cyclon, Averaging):
+    """Find the mean, and somebody to talk to: two protocols in one."""
+
+    def on_start(self):
+        super().on_start()
+        self.begin(float(self.id[1:]))
+
+    def partner(self):
+        return next((entry.contact for entry in self.some(1)), None)
+
+
+def test_whoever_is_impatient_with_trades_still_waits_for_the_mean():
+    slow = Link(latency=Sampled.patience)  # no trade is answered in time, and every offer is
+    with SimNetwork(Sampled, nx.cycle_graph(10), link=slow, seed=1, record="counts") as net:
+        with pytest.warns(NetworkWarning, match="answered too late"):
+            net.run(100.0)
+        assert [round(node.estimate, 2) for node in net] == 10 * [4.5]
+
+
 def test_averaging_over_a_sample(network):
-    """Nobody knows all, and all find the mean: two protocols in one."""
-
-    class Sampled(Cyclon, Averaging):
-        cycle = 0.1
-
-        def on_start(self):
-            super().on_start()
-            self.begin(float(self.id[1:]))
-
-        def partner(self):
-            return next((entry.contact for entry in self.some(1)), None)
-
-    with network(Sampled, nx.cycle_graph(10)) as net:
+    """Nobody knows all, and all find the mean."""
+    with network(Sampled.using(cycle=0.1), nx.cycle_graph(10)) as net:
         run_until(net, lambda: all(abs(node.estimate - 4.5) < 0.01 for node in net))
         invariants_hold(net)
 

@@ -72,7 +72,7 @@ class Halfway(Protocol):
 
     value = 0.0  # to begin with
     cycle = 1.0  # seconds
-    patience = 60.0  # seconds to wait for an answer: one that came later would be lost
+    timeout = 60.0  # seconds to wait for an answer: one that came later would be lost
 
     def on_start(self):
         super().on_start()  # does nothing, until you mix this with another protocol
@@ -89,7 +89,7 @@ class Halfway(Protocol):
 
     def exchange(self):
         if partner := self.partner():
-            self.ask(partner, Offer(self.estimate), self.settle, self.patience)
+            self.ask(partner, Offer(self.estimate), self.settle, self.timeout)
 
     @on(Offer)
     def meet(self, offer, sender):

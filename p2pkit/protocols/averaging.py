@@ -42,7 +42,7 @@ class Averaging(Protocol):
 
     value = 0.0  # to begin with
     cycle = 1.0  # seconds; each node makes one offer in each of them, at a moment drawn anew
-    patience = 60.0  # seconds to wait for an answer: one that came later would be lost
+    timeout = 60.0  # seconds to wait for an answer: one that came later would be lost
     estimate: float
 
     def on_start(self) -> None:
@@ -60,7 +60,7 @@ class Averaging(Protocol):
 
     def exchange(self) -> None:
         if partner := self.partner():
-            self.ask(partner, Offer(self.estimate), self.settle, self.patience)
+            self.ask(partner, Offer(self.estimate), self.settle, self.timeout)
 
     @on(Offer)
     def meet(self, offer: Offer, sender: str) -> Answer:
