@@ -17,7 +17,7 @@ demo: .venv/ready
 	$(BIN)/python -m p2pkit demo
 
 test: .venv/ready
-	$(BIN)/python -m pytest -n auto --dist worksteal
+	$(BIN)/python -m pytest -n auto
 
 lab: .venv/ready
 	$(BIN)/jupyter lab notebooks

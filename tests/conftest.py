@@ -30,12 +30,6 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers():
-    """Take one process more than there are cores: many tests wait more than they compute."""
-    return (os.cpu_count() or 1) + 1
-
-
 @pytest.fixture(params=WORLDS)
 def network(request):
     """Make networks of one world: the same test is told to each of them."""
