@@ -16,7 +16,7 @@ lines and prints answers. What a person does wrong is answered with a sentence.
 import inspect
 import shlex
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from difflib import get_close_matches
 from typing import Any
 
@@ -101,14 +101,15 @@ class Console:
 
     def do_list(self, *attributes: str) -> str:
         """ATTRIBUTES…: all nodes, with these attributes, or with the beginning of all"""
-        nodes = list(self.net)
-        self._need(attributes, nodes)
+        nodes = {node.id: node for node in self.net}
+        for name in attributes:
+            tables.check_column(name, nodes)
         rows = []
-        for node in nodes:
-            own, state = _own(node), self._state(node.id)
-            cells = [short(repr(own[name]), WIDE) if name in own else "" for name in attributes]
+        for node in nodes.values():
+            state = self._state(node.id)
+            cells = [short(repr(getattr(node, name, None)), WIDE) for name in attributes]
             about = [node.id, state, 0 if state == "down" else len(node.peers)]
-            rows.append([*about, *(cells if attributes else [_attributes(node)])])
+            rows.append([*about, *(cells or [_attributes(node)])])
         return table(["node", "state", "peers", *(attributes or ["attributes"])], rows)
 
     def do_show(self, node: str) -> str:
@@ -194,12 +195,6 @@ class Console:
         """: end the network"""
         self.is_over = True
         return ""
-
-    def _need(self, attributes: Iterable[str], nodes: Iterable[Any]) -> None:
-        known = tables.attributes(nodes)
-        for name in attributes:
-            if name not in known:
-                raise P2PKitError(f"no node has an attribute {name}: there are {', '.join(known)}")
 
     def _spoken(self, node: str) -> Any:
         return self.net.roles.get(self.net.name(node), self.net.protocol)

@@ -23,7 +23,7 @@ from p2pkit.address import is_any, join, split
 from p2pkit.console import Console
 from p2pkit.errors import P2PKitError
 from p2pkit.local import LocalNetwork
-from p2pkit.news import News, logged
+from p2pkit.news import News, at_a_node, logged
 from p2pkit.protocol import Protocol
 from p2pkit.stats import latencies
 from p2pkit.terminal import table
@@ -97,7 +97,7 @@ def run_node(
         own = net[name].contact.address
         terminal.screen().print(f"{name} listens on {own}", style="bold")
         terminal.screen().print(f"In another terminal: {invitation} {_from_elsewhere(own)}")
-        news = News(net.trace)
+        news = News(net.trace, at_a_node)
         try:
             for other in connect:
                 net.dial(name, other)  # that it failed, and why, is in the news

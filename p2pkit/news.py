@@ -1,7 +1,7 @@
 """News: what happens at a node, or what many nodes log, in lines for the person who watches.
 
 >>> trace = Trace()
->>> news = News(trace)
+>>> news = News(trace, at_a_node)
 >>> trace.add(1.5, "connect", "ann", "bob")
 >>> news.lines(), news.lines()
 (['    1.50 s  bob is connected'], [])
@@ -18,12 +18,14 @@ MOST_NEWS = 20
 
 
 class News:
-    """What has happened since one last asked, in lines for a person."""
+    """What has happened since one last asked, in lines for a person.
 
-    def __init__(self, trace: Trace, tell: "Callable[[Event], str] | None" = None) -> None:
-        """tell: what to say of an event, if anything; by default, all that concerns one node."""
+    tell: what to say of an event, or nothing: `at_a_node` or `logged`.
+    """
+
+    def __init__(self, trace: Trace, tell: Callable[[Event], str]) -> None:
         self._trace = trace
-        self._tell = tell or at_a_node
+        self._tell = tell
         self._seen = 0
 
     def lines(self) -> list[str]:

@@ -50,7 +50,7 @@ def table(
     if not fields and not columns:
         fields = tuple(attributes(nodes.values()))
     for field in fields:
-        _check(field, nodes)
+        check_column(field, nodes)
     cells: dict[str, Iterable[Any]] = {"up": [net.is_up(name) for name in net.names]}
     looks = {field: _getter(field) for field in fields} | dict(columns)
     for title, look in looks.items():
@@ -66,13 +66,9 @@ def attributes(nodes: Iterable[Any]) -> list[str]:
     return [name for name in names if not name.startswith("_")]
 
 
-def _getter(field: str) -> Callable[[Any], Any]:
-    return lambda node: getattr(node, field, None)
-
-
-def _check(field: str, nodes: Mapping[str, Any]) -> None:
-    """Refuse what cannot be a column of attributes. Where no node is left to look at, anything
-    can."""
+def check_column(field: str, nodes: Mapping[str, Any]) -> None:
+    """Raise NetworkError for what cannot be a column of attributes of these nodes, by name. Where
+    no node is left to look at, anything can."""
     if not isinstance(field, str):
         raise NetworkError(
             f"a column is the name of an attribute, and not {field!r:.60}: give a function a title, as "
@@ -89,6 +85,10 @@ def _check(field: str, nodes: Mapping[str, Any]) -> None:
         near = get_close_matches(field, [*own, *_readable(kinds)], n=1)
         hint = f"did you mean {near[0]}?" if near else f"they have {', '.join(own) or 'none'}"
         raise NetworkError(f"no node has an attribute {field}: {hint}")
+
+
+def _getter(field: str) -> Callable[[Any], Any]:
+    return lambda node: getattr(node, field, None)
 
 
 def _readable(kinds: Iterable[type]) -> list[str]:

@@ -19,7 +19,7 @@ from p2pkit.cli import app
 from p2pkit.console import Console
 from p2pkit.demo import Story, choose_halves, choose_victims
 from p2pkit.errors import P2PKitError, ProtocolError
-from p2pkit.news import News
+from p2pkit.news import News, at_a_node
 from p2pkit.protocols.flood import Flood, Rumor
 from p2pkit.protocols.gossip import Rumor as Heard
 from p2pkit.protocols.repair import Notes, RepairedGossip
@@ -516,7 +516,7 @@ def test_a_console_outlives_the_mistakes_of_a_handler(start, tmp_path):
 
 def test_news_are_told_in_few_lines():
     trace = Trace()
-    news = News(trace)
+    news = News(trace, at_a_node)
     trace.add(1.0, "connect", "ann", "bob")
     trace.add(1.5, "receive", "ann", "bob", "Rumor", data=b'["Rumor",{"text":"\\u001b[31m"}]')
     trace.add(2.0, "send", "ann", "bob", "Rumor")
@@ -618,7 +618,8 @@ def test_words_become_fields(console):
         ("xyzzy", "help lists them"),
         ("wait long", "wait takes seconds"),
         ("list points", "node  state  peers  points\nn0    up     1      []\n"),
-        ("list points peers", "no node has an attribute peers: there are points"),
+        ("list point", "no node has an attribute point: did you mean points?"),
+        ("list put", "put is a method"),
         ("resume n0 n1", "write it so: resume NODE"),
         ("restart n0", "n0 is running"),
         ("partition n0,n1 n1", "one group of a partition, not in two"),

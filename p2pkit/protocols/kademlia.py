@@ -8,7 +8,7 @@ stores it anew from time to time, and so do those who keep it, as others around 
     > call n3 put color blue
     > list pairs                   # 8 nodes keep it
     > call n0 get color
-        12.34 s  n0: color is blue, 1 hop away
+        7.02 s  n0: color is blue, 1 hop away
     > crash n3                     # neither who has put it nor who keeps it need stay …
     > call n9 get color
     > list pairs                   # … and within a minute, 8 that are up keep it again
